@@ -1,0 +1,112 @@
+"""The settings: read from the environment and from `.env`, checked once, at the start."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from reviva.errors import SettingError
+
+List = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What the shop can set. Every field is `REVIVA_` and its name in capitals; README.md explains each."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="REVIVA_", env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True,
+        env_ignore_empty=True, populate_by_name=True,
+    )  # fmt: skip
+
+    database_url: str = Field(
+        "sqlite:///reviva.db", validation_alias=AliasChoices("REVIVA_DATABASE_URL", "DATABASE_URL"), repr=False
+    )
+    pool_min: int = Field(2, ge=0, le=1000)
+    pool_max: int = Field(20, ge=1, le=1000)
+    pool_timeout: float = Field(5, gt=0, le=600)
+    health_interval: float = Field(30, gt=0, le=3600)
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    secret_key: SecretStr | None = None
+    public_url: str | None = None
+    allowed_origins: List = ()
+    trusted_proxies: List = ()
+    smtp_url: SecretStr | None = None
+    sms_url: SecretStr | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    rate_limit: Literal["on", "off"] = "on"
+    slow_query_ms: float = Field(100, ge=0)
+    retention_months: int = Field(0, ge=0, le=1200)
+    """Customers with no booking for so many months are anonymised by themselves; 0 keeps them."""
+    backup_to: str | None = None
+    backup_every_hours: float = Field(24, gt=0)
+    backup_keep: int = Field(14, ge=1)
+
+    @field_validator("allowed_origins", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("must start with sqlite:/// or postgresql://")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and len(value.get_secret_value()) < 32:
+            raise ValueError("must have at least 32 characters")
+        return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+                raise ValueError(f"{origin!r} is not an origin such as https://shop.example")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            ipaddress.ip_network(network, strict=False)
+        return value
+
+    @field_validator("pool_max")
+    @classmethod
+    def _at_least_minimum(cls, value: int, info: Any) -> int:
+        if value < info.data.get("pool_min", 0):
+            raise ValueError("must not be less than REVIVA_POOL_MIN")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("http", "https"):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/") if value else value
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; `overrides` (command line options) win where they are not None.
+
+    Raises `SettingError` that names the first wrong setting, never its value, which may be a secret.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as problem:
+        fault = problem.errors(include_input=False, include_url=False)[0]
+        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        name = name if name.isupper() else f"REVIVA_{name.upper()}"
+        raise SettingError(f"{name}: {fault['msg'].removeprefix('Value error, ')}") from None

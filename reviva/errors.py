@@ -1,0 +1,190 @@
+"""Every error that Reviva raises on purpose: one tree, whose docstrings are what the outside is told.
+
+The API renders them as RFC 9457 problems, the command line as one line on stderr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with an input: the dotted path of the field, a sentence, and a code for programs."""
+
+    field: str
+    message: str
+    code: str
+
+
+class RevivaError(Exception):
+    """Something went wrong on our side."""
+
+    status = 500
+    code = "internal-error"
+
+    def __init__(self, detail: str | None = None, **members: Any) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip()
+        self.members = members
+        super().__init__(self.detail)
+
+    @property
+    def title(self) -> str:
+        """What kind of problem it is: the same words for each instance of one class."""
+        return (type(self).__doc__ or "").strip().rstrip(".")
+
+
+class SettingError(RevivaError):
+    """A setting has a value that can't be used."""
+
+    code = "wrong-setting"
+
+
+class MalformedRequest(RevivaError):
+    """The request is not well-formed."""
+
+    status = 400
+    code = "malformed-request"
+
+
+class NotAuthenticated(RevivaError):
+    """A valid token is needed for this."""
+
+    status = 401
+    code = "not-authenticated"
+
+
+class Forbidden(RevivaError):
+    """You may not do this."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(RevivaError):
+    """There is no such thing."""
+
+    status = 404
+    code = "not-found"
+
+
+class MethodNotAllowed(RevivaError):
+    """This method is not offered here."""
+
+    status = 405
+    code = "method-not-allowed"
+
+
+class RequestTimeout(RevivaError):
+    """The request took too long to arrive."""
+
+    status = 408
+    code = "request-timeout"
+
+
+class Conflict(RevivaError):
+    """The request does not fit the state of things."""
+
+    status = 409
+    code = "conflict"
+
+
+class SlotTaken(Conflict):
+    """No bench is free at that time."""
+
+    code = "slot-taken"
+
+
+class StepForbidden(Conflict):
+    """The booking can't take this step from where it is."""
+
+    code = "step-forbidden"
+
+
+class VersionConflict(Conflict):
+    """It was changed by somebody else in the meantime."""
+
+    code = "version-conflict"
+
+
+class RequestInProgress(Conflict):
+    """The first request with this Idempotency-Key is still running."""
+
+    code = "request-in-progress"
+
+
+class BodyTooLarge(RevivaError):
+    """The body is larger than 64 KiB."""
+
+    status = 413
+    code = "body-too-large"
+
+
+class NotJSON(RevivaError):
+    """The body must be application/json."""
+
+    status = 415
+    code = "not-json"
+
+
+class Invalid(RevivaError):
+    """Some values are not valid."""
+
+    status = 422
+    code = "invalid"
+
+    def __init__(self, faults: Iterable[Fault], detail: str | None = None) -> None:
+        self.faults = tuple(faults)
+        super().__init__(detail or "; ".join(f"{fault.field}: {fault.message}" for fault in self.faults))
+
+    @classmethod
+    def field(cls, field: str, message: str, code: str) -> Invalid:
+        """The common case of one fault."""
+        return cls([Fault(field, message, code)])
+
+
+class KeyReused(RevivaError):
+    """This Idempotency-Key was used with another body."""
+
+    status = 422
+    code = "idempotency-key-reused"
+
+
+class TooManyRequests(RevivaError):
+    """Too many requests: slow down."""
+
+    status = 429
+    code = "too-many-requests"
+
+    def __init__(self, retry_after: int, detail: str | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail)
+
+
+class Unavailable(RevivaError):
+    """The service can't answer at the moment: try again soon."""
+
+    status = 503
+    code = "unavailable"
+    retry_after = 2
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database can't be reached at the moment."""
+
+    code = "database-unavailable"
+
+
+class PoolExhausted(Unavailable):
+    """Every database connection is busy."""
+
+    code = "pool-exhausted"
+    retry_after = 1
+
+
+class SchemaError(RevivaError):
+    """The database's schema is not what this version of Reviva needs."""
+
+    code = "schema"
