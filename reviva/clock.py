@@ -17,7 +17,7 @@ def now() -> datetime:
 
 
 def monotonic() -> float:
-    """Seconds for measuring durations: unmoved by a wall clock that jumps, moved by `travel` so that tests need not sleep."""
+    """Seconds for measuring durations. A wall clock that jumps does not move it; `travel` does."""
     return time.monotonic() + _shift.total_seconds()
 
 

@@ -1,0 +1,56 @@
+"""Statement counts and the shop's figures by day."""
+
+from __future__ import annotations
+
+from peewee import BigIntegerField, Database, FloatField, ForeignKeyField, IntegerField, Model, TextField
+from playhouse.migrate import SchemaMigrator
+
+from reviva.database.ddl import Index, existing, frozen
+from reviva.database.fields import AmountField, DayField, JSONField, UTCField
+
+
+def tables(db: Database) -> list[type[Model]]:
+    Base = frozen(db)
+    Shop = existing(db, "shop")
+
+    class StatementCount(Base):
+        shape = TextField()
+        route = TextField()
+        statement = TextField()
+        calls = BigIntegerField()
+        errors = BigIntegerField()
+        rows = BigIntegerField()
+        seconds = FloatField()
+        slowest = FloatField()
+        histogram = JSONField()
+        sample = JSONField(null=True)
+        updated_at = UTCField()
+
+        class Meta:
+            table_name = "statement_count"
+            indexes = [Index("statement_count_shape", "statement_count", "shape, route", unique=True)]
+
+    class DayFigure(Base):
+        shop = ForeignKeyField(Shop, on_delete="CASCADE", index=False)
+        day = DayField()
+        measure = TextField()
+        key = TextField()
+        count = IntegerField()
+        amount = AmountField(negative=True)
+
+        class Meta:
+            table_name = "day_figure"
+            indexes = [
+                Index("day_figure_one", "day_figure", "shop_id, day, measure, key", unique=True),
+                Index("day_figure_measure", "day_figure", "measure, day"),
+            ]
+
+    return [StatementCount, DayFigure]
+
+
+def up(migrator: SchemaMigrator, db: Database) -> None:
+    db.create_tables(tables(db), safe=False)
+
+
+def down(migrator: SchemaMigrator, db: Database) -> None:
+    db.drop_tables(tables(db), safe=False)

@@ -1,0 +1,167 @@
+"""Statements built once from peewee expressions and then bound many times.
+
+peewee makes the SQL text anew at each execution, which costs many times what a database needs for a look-up by key. A
+`Statement` keeps the text, remembers where its parameters stand, and reads rows as plain dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from peewee import BooleanField, Context, Database, Field, Insert, Model, Node, Query
+
+from reviva.database.fields import DayField, JSONField, UTCField
+
+Row = dict[str, Any]
+
+
+class Param(Node):
+    """A named value that is given when the statement runs. With a field, converted as that field's values are."""
+
+    def __init__(self, name: str, field: Field | None = None) -> None:
+        self.name = name
+        self.adapt: Callable[[Any], Any] | None = field.db_value if isinstance(field, UTCField | JSONField) else None
+
+    def __sql__(self, ctx: Context) -> Context:
+        ctx._values.append(self)  # not ctx.value(), which would take a Node for SQL to be spelt out
+        return ctx.literal(ctx.state.param or "?")
+
+
+class Among(Node):
+    """`field IN` a list given when the statement runs, of any length, in one text on either database."""
+
+    def __init__(self, field: Node, name: str) -> None:
+        self.field, self.param = field, Param(name)
+
+    def __sql__(self, ctx: Context) -> Context:
+        ctx.sql(self.field)
+        if ctx.state.param == "%s":
+            return ctx.literal(" = ANY(").sql(self.param).literal(")")
+        self.param.adapt = JSONField().db_value
+        return ctx.literal(" IN (SELECT value FROM json_each(").sql(self.param).literal("))")
+
+
+class Compiled(NamedTuple):
+    """A statement's text for one kind of database, and how to fill it and read its rows."""
+
+    sql: str
+    constants: list[Any]
+    slots: tuple[tuple[int, str, Callable[[Any], Any] | None], ...]
+    names: tuple[str, ...]
+    readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def bind(self, values: Mapping[str, Any]) -> list[Any]:
+        """The parameters in their places; raises KeyError for one that was not given."""
+        bound = self.constants.copy()
+        for place, name, adapt in self.slots:
+            value = values[name]
+            bound[place] = adapt(value) if adapt and value is not None else value
+        return bound
+
+    def read(self, row: Sequence[Any]) -> Row:
+        """A driver's row as a dict of Python values."""
+        read = dict(zip(self.names, row, strict=True))
+        for place, convert in self.readers:
+            if row[place] is not None:
+                read[self.names[place]] = convert(row[place])
+        return read
+
+
+class Statement:
+    """A query that `build` makes, compiled at its first use on each kind of database."""
+
+    def __init__(self, build: Callable[[], Query]) -> None:
+        self.build = build
+        self._compiled: dict[type[Database], Compiled] = {}
+
+    def compiled(self, database: Database) -> Compiled:
+        """The statement for this kind of database."""
+        kind = type(database)
+        found = self._compiled.get(kind)
+        if found is None:
+            found = self._compiled[kind] = compile_query(self.build(), database)
+        return found
+
+    def all(self, database: Database, **values: Any) -> list[Row]:
+        """Runs it and returns every row."""
+        compiled = self.compiled(database)
+        rows = database.execute_sql(compiled.sql, compiled.bind(values)).fetchall()
+        return [compiled.read(row) for row in rows]
+
+    def first(self, database: Database, **values: Any) -> Row | None:
+        """Runs it and returns the first row, or None."""
+        compiled = self.compiled(database)
+        row = database.execute_sql(compiled.sql, compiled.bind(values)).fetchone()
+        return None if row is None else compiled.read(row)
+
+    def run(self, database: Database, **values: Any) -> int:
+        """Runs it for its effect; returns how many rows it touched."""
+        compiled = self.compiled(database)
+        return int(database.execute_sql(compiled.sql, compiled.bind(values)).rowcount)
+
+
+def compile_query(query: Query, database: Database) -> Compiled:
+    """The text and plan of a peewee query for one kind of database."""
+    sql, parameters = database.get_sql_context().sql(query).query()
+    slots = tuple((i, p.name, p.adapt) for i, p in enumerate(parameters) if isinstance(p, Param))
+    columns = list(getattr(query, "_returning", None) or ()) if isinstance(query, Insert) else result_columns(query)
+    readers = tuple(
+        (i, reader) for i, (_, field) in enumerate(columns_named(columns)) if (reader := reader_of(field)) is not None
+    )
+    constants = [None if isinstance(p, Param) else p for p in parameters]
+    return Compiled(sql, constants, slots, tuple(name for name, _ in columns_named(columns)), readers)
+
+
+def result_columns(query: Query) -> list[Any]:
+    """What a query selects or returns."""
+    return list(getattr(query, "_returning", None) or getattr(query, "_select", None) or getattr(query, "_columns", ()))
+
+
+def columns_named(columns: Sequence[Any]) -> list[tuple[str, Field | None]]:
+    """Each column's name in the result and the field that reads it."""
+    named = []
+    for column in columns:
+        field = column.unalias() if hasattr(column, "unalias") else column
+        alias = getattr(column, "_alias", None) if field is not column else None
+        source = field if isinstance(field, Field) else getattr(field, "field", None)
+        named.append((alias or (source.column_name if source else str(getattr(column, "_alias", column))), source))
+    return named
+
+
+def reader_of(field: Field | None) -> Callable[[Any], Any] | None:
+    """How a field's stored value becomes a Python one, where the driver's own is not right on both databases."""
+    if isinstance(field, UTCField | JSONField | DayField):
+        return field.python_value
+    return bool if isinstance(field, BooleanField) else None
+
+
+@cache
+def insertion(model: type[Model], columns: tuple[str, ...], rows: int = 1, returning: bool = False) -> Statement:
+    """INSERT of so many rows of a model; the parameters of row n are its columns' names with `_n` behind them."""
+
+    def build() -> Query:
+        fields = [model._meta.combined[column] for column in columns]
+        values = [{f: Param(f"{f.column_name}_{n}", f) for f in fields} for n in range(rows)]
+        query = model.insert_many(values)
+        return query.returning(model._meta.primary_key) if returning else query
+
+    return Statement(build)
+
+
+def insert(database: Database, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Inserts rows that all name the same columns, in one statement."""
+    if not rows:
+        return
+    columns = tuple(rows[0])
+    values = {f"{column}_{n}": row[column] for n, row in enumerate(rows) for column in columns}
+    insertion(model, columns, len(rows)).run(database, **values)
+
+
+def insert_one(database: Database, model: type[Model], **values: Any) -> int:
+    """Inserts a row, its columns by name, and returns its id."""
+    statement = insertion(model, tuple(values), 1, returning=True)
+    row = statement.first(database, **{f"{column}_0": value for column, value in values.items()})
+    assert row is not None
+    return int(row["id"])

@@ -1,0 +1,82 @@
+"""Who changed what. Rows are only ever added, which triggers enforce; seals chain them by hash."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField
+
+from reviva.database.ddl import Index
+from reviva.database.fields import JSONField, UTCField, WordField
+from reviva.models.base import Base
+from reviva.models.customer import Customer
+
+
+class ActorKind(StrEnum):
+    USER = "user"
+    BOOKING = "booking"
+    """Somebody who holds a booking's token."""
+    PUBLIC = "public"
+    COMMAND = "command"
+    SYSTEM = "system"
+
+
+class Audit(Base):
+    at = UTCField()
+    actor_kind = WordField(ActorKind)
+    actor = TextField(default="")
+    """The user's id, the booking's reference, or the command's name."""
+    action = TextField()
+    """For instance `booking.create`."""
+    entity = TextField()
+    entity_id = TextField()
+    before = JSONField(null=True)
+    after = JSONField(null=True)
+    """The fields that changed. Secrets are masked; what is personal is a salted hash of what `AuditPersonal` holds."""
+    request_id = TextField(default="")
+    address = TextField(default="")
+
+    class Meta:
+        indexes = [
+            Index("audit_entity", "audit", "entity, entity_id, id", serves="what happened to one thing"),
+            Index("audit_actor", "audit", "actor_kind, actor, id", serves="what one actor did"),
+            Index("audit_at", "audit", "at, id", serves="what happened in a span of time"),
+        ]
+
+
+class AuditPersonal(Base):
+    """The personal values of an audit row, which can be erased without touching the row: it holds only their hash."""
+
+    audit = ForeignKeyField(Audit, on_delete="CASCADE", lazy_load=False, unique=True)
+    customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, lazy_load=False, index=False)
+    salt = TextField()
+    before = JSONField(null=True)
+    after = JSONField(null=True)
+
+    class Meta:
+        table_name = "audit_personal"
+        indexes = [Index("audit_personal_customer", "audit_personal", "customer_id", serves="erasing a person")]
+
+
+class AuditSeal(Base):
+    """One link of the chain: position n holds the hash of its audit row and of position n - 1."""
+
+    audit_id = BigIntegerField(unique=True)
+    """Not a foreign key: the seal must outlive a row that was removed, to tell of it."""
+    hash = TextField()
+    sealed_at = UTCField()
+
+    class Meta:
+        table_name = "audit_seal"
+
+
+class AuditHead(Base):
+    """How long the chain is and how it ends, signed with the server's key, so that a cut tail shows."""
+
+    length = IntegerField()
+    hash = TextField()
+    signature = TextField()
+    sealed_at = UTCField()
+
+    class Meta:
+        table_name = "audit_head"

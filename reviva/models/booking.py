@@ -1,0 +1,169 @@
+"""Bookings, what is to be repaired, the benches' time that they take, and what happened to them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from peewee import CompositeKey, ForeignKeyField, IntegerField, TextField
+
+from reviva.database.ddl import Index, check
+from reviva.database.fields import AmountField, JSONField, UTCField, WordField
+from reviva.models.base import Base
+from reviva.models.catalog import DeviceModel, RepairType
+from reviva.models.customer import Customer
+from reviva.models.shop import Bench, Shop
+from reviva.models.user import User
+
+
+class Status(StrEnum):
+    """Where a booking is. Which step may follow which is in `reviva.services.booking_status`."""
+
+    DRAFT = "draft"
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CHECKED_IN = "checked_in"
+    DIAGNOSING = "diagnosing"
+    AWAITING_APPROVAL = "awaiting_approval"
+    AWAITING_PARTS = "awaiting_parts"
+    IN_REPAIR = "in_repair"
+    READY = "ready"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    NO_SHOW = "no_show"
+
+
+class Urgency(StrEnum):
+    STANDARD = "standard"
+    EXPRESS = "express"
+    SAME_DAY = "same_day"
+
+
+class Booking(Base):
+    reference = TextField(unique=True)
+    shop = ForeignKeyField(Shop, on_delete="RESTRICT", lazy_load=False, index=False)
+    customer = ForeignKeyField(Customer, on_delete="RESTRICT", null=True, lazy_load=False, index=False)
+    model = ForeignKeyField(DeviceModel, on_delete="RESTRICT", lazy_load=False, index=False)
+    bench = ForeignKeyField(Bench, on_delete="RESTRICT", null=True, lazy_load=False, index=False)
+    assigned_to = ForeignKeyField(User, on_delete="SET NULL", null=True, lazy_load=False, index=False)
+    status = WordField(Status)
+    urgency = WordField(Urgency, default=Urgency.STANDARD)
+    starts_at = UTCField(null=True)
+    ends_at = UTCField(null=True)
+    held_until = UTCField(null=True)
+    """Until when a draft keeps its slot."""
+    currency = TextField()
+    total = AmountField(null=True)
+    contact = JSONField(default=dict)
+    """What a draft knows of its customer so far."""
+    notes = TextField(default="")
+    locale = TextField(default="en")
+    token_serial = IntegerField(default=1)
+    """Counts the booking's tokens; each is an HMAC of reference and serial, stored nowhere."""
+    search_text = TextField(default="")
+    created_at = UTCField()
+    updated_at = UTCField()
+    completed_at = UTCField(null=True)
+    version = IntegerField(default=1)
+
+    class Meta:
+        constraints = [
+            check("booking_time_order", "ends_at > starts_at"),
+            check("booking_time_whole", "(starts_at IS NULL) = (ends_at IS NULL)"),
+            check("booking_complete", "status IN ('draft', 'cancelled') OR (customer_id IS NOT NULL AND starts_at IS NOT NULL AND total IS NOT NULL)"),
+        ]  # fmt: skip
+        indexes = [
+            Index("booking_created", "booking", "created_at, id", serves="the newest bookings, or a span of days"),
+            Index("booking_status", "booking", "status, created_at, id", serves="bookings by status, newest first"),
+            Index("booking_starts", "booking", "starts_at, id", serves="the day's work in order"),
+            Index("booking_shop", "booking", "shop_id, starts_at", serves="a shop's day"),
+            Index("booking_customer", "booking", "customer_id, created_at", serves="a customer's bookings"),
+            Index("booking_model", "booking", "model_id", serves="bookings of a model; may a model be removed?"),
+            Index(
+                "booking_assigned", "booking", "assigned_to_id, starts_at", serves="a technician's work",
+                where="assigned_to_id IS NOT NULL",
+            ),
+            Index(
+                "booking_held", "booking", "held_until", serves="drafts whose hold has lapsed",
+                where="held_until IS NOT NULL",
+            ),
+            Index("booking_bench", "booking", "bench_id", serves="may a bench be removed?"),
+        ]  # fmt: skip
+
+
+class BookingItem(Base):
+    """One repair of a booking, with its frozen price: base plus every adjustment's effect is the price."""
+
+    booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
+    position = IntegerField()
+    repair = ForeignKeyField(RepairType, on_delete="RESTRICT", lazy_load=False, index=False)
+    name = TextField()
+    """As the repair was called when it was booked."""
+    minutes = IntegerField()
+    base = AmountField()
+    adjustments = JSONField(default=list)
+    price = AmountField()
+
+    class Meta:
+        table_name = "booking_item"
+        constraints = [check("booking_item_minutes", "minutes BETWEEN 1 AND 10080")]
+        indexes = [
+            Index(
+                "booking_item_booking", "booking_item", "booking_id, position", serves="a booking's items", unique=True
+            ),
+            Index("booking_item_repair", "booking_item", "repair_id", serves="may a repair type be removed?"),
+        ]
+
+
+class BookingSlot(Base):
+    """One step of one bench's time. The primary key is what keeps a bench from being booked twice."""
+
+    id = None  # type: ignore[assignment]  # peewee's way to drop an inherited key
+    bench = ForeignKeyField(Bench, on_delete="RESTRICT", lazy_load=False, index=False)
+    starts_at = UTCField()
+    booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
+    held_until = UTCField(null=True)
+    """A draft's hold, which anyone may clear away once it has lapsed."""
+
+    class Meta:
+        table_name = "booking_slot"
+        primary_key = CompositeKey("bench", "starts_at")
+        indexes = [
+            Index("booking_slot_booking", "booking_slot", "booking_id", serves="giving a booking's time back"),
+            Index(
+                "booking_slot_time", "booking_slot", "starts_at, bench_id", serves="which benches are busy in a span"
+            ),
+        ]
+
+
+class BookingHistory(Base):
+    booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
+    from_status = WordField(Status, null=True)
+    to_status = WordField(Status)
+    at = UTCField()
+    note = TextField(default="")
+    user = ForeignKeyField(User, on_delete="SET NULL", null=True, lazy_load=False, index=False)
+
+    class Meta:
+        table_name = "booking_history"
+        indexes = [Index("booking_history_booking", "booking_history", "booking_id, id", serves="a booking's history")]
+
+
+class IdempotencyKey(Base):
+    """The first answer to a request, for 24 hours."""
+
+    key_hash = TextField(unique=True)
+    fingerprint = TextField()
+    """SHA-256 of the canonical body."""
+    answer = JSONField()
+    """The answer without its token, which is made again."""
+    booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
+    created_at = UTCField()
+
+    class Meta:
+        table_name = "idempotency_key"
+        indexes = [
+            Index("idempotency_key_created", "idempotency_key", "created_at", serves="forgetting keys after 24 hours"),
+            Index(
+                "idempotency_key_booking", "idempotency_key", "booking_id", serves="removing a booking's keys with it"
+            ),
+        ]

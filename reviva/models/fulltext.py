@@ -1,0 +1,46 @@
+"""Full-text indexes: each database's own kind over the same prepared words, so that both find the same rows.
+
+The words are made by `reviva.words`: lower-case letters and digits between single spaces. PostgreSQL takes them as they
+are (no parser, no dictionary); FTS5's tokenizer leaves them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+SEARCHED = ("device_model", "booking", "customer")
+"""Tables with a `search_text` column."""
+
+
+def vector(column: str = "search_text") -> str:
+    """PostgreSQL's expression for the words of a column, the same in the index and in the query."""
+    return f"array_to_tsvector(string_to_array({column}, ' '))"
+
+
+def create(table: str, backend: str) -> Iterator[str]:
+    """The statements that make a table searchable."""
+    if backend == "postgresql":
+        yield f"CREATE INDEX {table}_words ON {table} USING gin ({vector()})"
+        return
+    yield (
+        f"CREATE VIRTUAL TABLE {table}_words USING fts5(search_text, content='{table}', content_rowid='id', "
+        "tokenize='unicode61 remove_diacritics 0', prefix='2 3 4', detail=none)"
+    )
+    add = f"INSERT INTO {table}_words(rowid, search_text) VALUES (new.id, new.search_text);"
+    remove = f"INSERT INTO {table}_words({table}_words, rowid, search_text) VALUES ('delete', old.id, old.search_text);"
+    yield f"CREATE TRIGGER {table}_words_insert AFTER INSERT ON {table} BEGIN {add} END"
+    yield f"CREATE TRIGGER {table}_words_delete AFTER DELETE ON {table} BEGIN {remove} END"
+    yield (
+        f"CREATE TRIGGER {table}_words_update AFTER UPDATE OF search_text ON {table} "
+        f"WHEN old.search_text <> new.search_text BEGIN {remove} {add} END"
+    )
+
+
+def drop(table: str, backend: str) -> Iterator[str]:
+    """The statements that take it back."""
+    if backend == "postgresql":
+        yield f"DROP INDEX IF EXISTS {table}_words"
+        return
+    for event in ("insert", "delete", "update"):
+        yield f"DROP TRIGGER IF EXISTS {table}_words_{event}"
+    yield f"DROP TABLE IF EXISTS {table}_words"

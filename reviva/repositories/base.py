@@ -1,0 +1,163 @@
+"""What every repository can do. A noun's own file adds the questions that only it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from peewee import Database, Expression, Field, IntegrityError, ModelSelect, Query, chunked, fn
+
+from reviva.database import statement
+from reviva.database.statement import Row
+from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict
+from reviva.models.base import Base
+from reviva.repositories.page import Key, ListQuery, Page, fetch, keys_for
+
+M = TypeVar("M", bound=Base)
+Filter = Callable[[Any], Expression]
+
+BATCH = 500
+"""Rows of one INSERT: SQLite allows 32,766 parameters, and our widest table has 25 columns."""
+
+
+class Repository(Generic[M]):
+    """CRUD, lists, bulk changes and aggregates of one table. Never commits: the service that calls it does."""
+
+    model: type[M]
+    sorts: ClassVar[Mapping[str, Any]] = {}
+    """Names that a list may be sorted by, and the field or expression of each."""
+    filters: ClassVar[Mapping[str, Filter]] = {}
+    """Names that a list may be filtered by, and the condition each value makes."""
+    default_sort: ClassVar[tuple[tuple[str, bool], ...]] = ()
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def run(self, query: Query) -> list[Row]:
+        """Executes a query and returns its rows as dicts, times as aware datetimes."""
+        compiled = statement.compile_query(query, self.database)
+        return [compiled.read(row) for row in self.database.execute_sql(compiled.sql, compiled.bind({})).fetchall()]
+
+    def get(self, id: int) -> M:
+        """The row with this id. Raises `NotFound`."""
+        found = self.find(self.model.id == id)
+        if found is None:
+            raise NotFound(f"There is no {self.noun} {id}.")
+        return found
+
+    def find(self, *conditions: Expression) -> M | None:
+        """The first row that meets all the conditions, or None."""
+        rows: list[M] = list(self.model.select().where(*conditions).limit(1).bind(self.database).execute())
+        return rows[0] if rows else None
+
+    def some(self, *conditions: Expression, order: Sequence[Any] = ()) -> list[M]:
+        """Every row that meets all the conditions."""
+        query = self.model.select().order_by(*(order or (self.model.id,)))
+        return list((query.where(*conditions) if conditions else query).bind(self.database).execute())
+
+    def create(self, **values: Any) -> M:
+        """Inserts a row and returns it. Raises `Conflict` where a unique value is taken."""
+        row = self.model(**values)
+        try:
+            row.id = statement.insert_one(self.database, self.model, **columns(row))
+        except IntegrityError as problem:
+            raise self.conflict(problem) from problem
+        return row
+
+    def update(self, id: int, version: int | None = None, **values: Any) -> None:
+        """Changes the fields given. With `version`, only if the row still has it; the version then goes up by one.
+
+        Raises `NotFound`, `VersionConflict`, or `Conflict` where a unique value is taken.
+        """
+        condition = self.model.id == id
+        if "version" in self.model._meta.fields:
+            field: Any = self.model._meta.fields["version"]
+            values["version"] = field + 1
+            if version is not None:
+                condition &= field == version
+        try:
+            changed = self.model.update(values).where(condition).bind(self.database).execute()
+        except IntegrityError as problem:
+            raise self.conflict(problem) from problem
+        if not changed:
+            raise VersionConflict() if self.exists(self.model.id == id) else NotFound(f"There is no {self.noun} {id}.")
+
+    def delete(self, id: int) -> None:
+        """Removes a row. Raises `NotFound`, or `Conflict` where something still refers to it."""
+        try:
+            removed = self.model.delete().where(self.model.id == id).bind(self.database).execute()
+        except IntegrityError as problem:
+            raise Conflict(f"This {self.noun} is still in use.") from problem
+        if not removed:
+            raise NotFound(f"There is no {self.noun} {id}.")
+
+    def count(self, *conditions: Expression) -> int:
+        """How many rows meet all the conditions."""
+        query = self.model.select(fn.COUNT(1).alias("n"))
+        return int(self.run(query.where(*conditions) if conditions else query)[0]["n"])
+
+    def exists(self, *conditions: Expression) -> bool:
+        """Whether any row meets all the conditions."""
+        return bool(self.run(self.model.select(self.model._meta.primary_key).where(*conditions).limit(1)))
+
+    def create_many(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Inserts rows that name the same fields, in batches. Raises `Conflict` where a unique value is taken."""
+        inserted = 0
+        try:
+            for batch in chunked(rows, BATCH):
+                statement.insert(self.database, self.model, [columns(self.model(**row)) for row in batch])
+                inserted += len(batch)
+        except IntegrityError as problem:
+            raise self.conflict(problem) from problem
+        return inserted
+
+    def update_many(self, condition: Expression, **values: Any) -> int:
+        """Changes the fields given in every row that meets the condition; returns how many."""
+        return int(self.model.update(values).where(condition).bind(self.database).execute())
+
+    def aggregate(self, measures: Mapping[str, Any], by: Sequence[Any] = (), *conditions: Expression) -> list[Row]:
+        """Measures (`{"revenue": fn.SUM(...)}`) of the rows that meet the conditions, grouped by some columns."""
+        query = self.model.select(*by, *[node.alias(name) for name, node in measures.items()])
+        query = query.where(*conditions) if conditions else query
+        return self.run(query.group_by(*by).order_by(*by) if by else query)
+
+    def page(self, wanted: ListQuery, query: ModelSelect | None = None) -> Page:
+        """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort."""
+        query = self.model.select() if query is None else query
+        for condition in self.conditions(wanted.filters):
+            query = query.where(condition)
+        return fetch(query, self.keys(wanted), wanted, self.run)
+
+    def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
+        """The conditions that some filters make. Raises `Invalid` that names each unknown one."""
+        faults = [
+            Fault(name, "there is no such filter", "unknown-filter") for name in filters if name not in self.filters
+        ]
+        if faults:
+            raise Invalid(faults)
+        return [self.filters[name](value) for name, value in filters.items() if value is not None]
+
+    def keys(self, wanted: ListQuery) -> list[Key]:
+        """The sort of a list as keys."""
+        unique: Field = self.model._meta.primary_key
+        return keys_for(wanted.sort or self.default_sort, self.sorts, unique)
+
+    @property
+    def noun(self) -> str:
+        """What a person calls a row."""
+        return str(self.model._meta.table_name).replace("_", " ")
+
+    def conflict(self, problem: IntegrityError) -> Conflict:
+        """An IntegrityError in words."""
+        return Conflict(f"This {self.noun} can't be kept: one of its values is taken, or refers to nothing.")
+
+
+def columns(row: Base) -> dict[str, Any]:
+    """A model's values by column, without an id that is not set."""
+    meta = row._meta
+    return {
+        field.column_name: row.__data__.get(name)
+        for name, field in meta.fields.items()
+        if row.__data__.get(name) is not None or field.null
+        if not (field.primary_key and row.__data__.get(name) is None)
+    }

@@ -1,0 +1,24 @@
+"""Who is asking: handed down from the API or the command line to every service that changes something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reviva.models.audit import ActorKind
+from reviva.models.user import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody who does something, and by which request."""
+
+    kind: ActorKind
+    name: str = ""
+    """The user's id, the booking's reference, or the command's name."""
+    user_id: int | None = None
+    role: Role | None = None
+    request_id: str = ""
+    address: str = ""
+
+
+SYSTEM = Actor(ActorKind.SYSTEM)
