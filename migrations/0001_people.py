@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import BooleanField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.ddl import Index, check, frozen
+from reviva.database.ddl import Index, backend, check, frozen
 from reviva.database.fields import UTCField, WordField
 from reviva.models import fulltext
 
@@ -102,11 +102,11 @@ def tables(db: Database) -> list[type[Model]]:
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     db.create_tables(tables(db), safe=False)
-    for statement in fulltext.create("customer", db.backend):
+    for statement in fulltext.create("customer", backend(db)):
         db.execute_sql(statement)
 
 
 def down(migrator: SchemaMigrator, db: Database) -> None:
-    for statement in fulltext.drop("customer", db.backend):
+    for statement in fulltext.drop("customer", backend(db)):
         db.execute_sql(statement)
     db.drop_tables(tables(db), safe=False)

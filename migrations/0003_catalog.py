@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import BooleanField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.ddl import Index, check, frozen
+from reviva.database.ddl import Index, backend, check, frozen
 from reviva.database.fields import AmountField, JSONField, UTCField, WordField
 from reviva.models import fulltext
 
@@ -84,11 +84,11 @@ def tables(db: Database) -> list[type[Model]]:
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     db.create_tables(tables(db), safe=False)
-    for statement in fulltext.create("device_model", db.backend):
+    for statement in fulltext.create("device_model", backend(db)):
         db.execute_sql(statement)
 
 
 def down(migrator: SchemaMigrator, db: Database) -> None:
-    for statement in fulltext.drop("device_model", db.backend):
+    for statement in fulltext.drop("device_model", backend(db)):
         db.execute_sql(statement)
     db.drop_tables(tables(db), safe=False)

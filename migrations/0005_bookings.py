@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import CompositeKey, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.ddl import Index, check, existing, frozen
+from reviva.database.ddl import Index, backend, check, existing, frozen
 from reviva.database.fields import AmountField, JSONField, UTCField, WordField
 from reviva.models import fulltext
 
@@ -62,10 +62,9 @@ def tables(db: Database) -> list[type[Model]]:
             constraints = [
                 check("booking_time_order", "ends_at > starts_at"),
                 check("booking_time_whole", "(starts_at IS NULL) = (ends_at IS NULL)"),
-                check(
-                    "booking_complete",
-                    "status IN ('draft', 'cancelled') OR (customer_id IS NOT NULL AND starts_at IS NOT NULL AND total IS NOT NULL)",
-                ),
+                check("booking_has_customer", "status IN ('draft', 'cancelled') OR customer_id IS NOT NULL"),
+                check("booking_has_price", "status IN ('draft', 'cancelled') OR total IS NOT NULL"),
+                check("booking_has_time", "status IN ('draft', 'cancelled') OR starts_at IS NOT NULL"),
             ]
             indexes = [
                 Index("booking_created", "booking", "created_at, id"),
@@ -174,11 +173,11 @@ def tables(db: Database) -> list[type[Model]]:
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
     db.create_tables(tables(db), safe=False)
-    for statement in fulltext.create("booking", db.backend):
+    for statement in fulltext.create("booking", backend(db)):
         db.execute_sql(statement)
 
 
 def down(migrator: SchemaMigrator, db: Database) -> None:
-    for statement in fulltext.drop("booking", db.backend):
+    for statement in fulltext.drop("booking", backend(db)):
         db.execute_sql(statement)
     db.drop_tables(tables(db), safe=False)

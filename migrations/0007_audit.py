@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import BigIntegerField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.ddl import Index, existing, frozen
+from reviva.database.ddl import Index, backend, existing, frozen
 from reviva.database.fields import JSONField, UTCField, WordField
 from reviva.models import appendonly
 
@@ -67,12 +67,12 @@ def tables(db: Database) -> list[type[Model]]:
 def up(migrator: SchemaMigrator, db: Database) -> None:
     db.create_tables(tables(db), safe=False)
     for table in ("audit", "audit_seal"):
-        for statement in appendonly.create(table, db.backend):
+        for statement in appendonly.create(table, backend(db)):
             db.execute_sql(statement)
 
 
 def down(migrator: SchemaMigrator, db: Database) -> None:
     for table in ("audit", "audit_seal"):
-        for statement in appendonly.drop(table, db.backend):
+        for statement in appendonly.drop(table, backend(db)):
             db.execute_sql(statement)
     db.drop_tables(tables(db), safe=False)

@@ -26,7 +26,6 @@ OLDEST_SQLITE = (3, 37, 0)
 class SQLite(SqliteDatabase):
     """SQLite in WAL mode. Every transaction is IMMEDIATE, and one lock keeps the process's writers in line."""
 
-    backend = "sqlite"
     field_types = {**SqliteDatabase.field_types, "UTC": "TEXT", "DATE": "TEXT", "FLOAT": "REAL"}
 
     def __init__(self, path: str, **kwargs: Any) -> None:
@@ -60,7 +59,6 @@ class SQLite(SqliteDatabase):
 class Postgres(PostgresqlDatabase):
     """PostgreSQL without a pool: for commands that need one connection."""
 
-    backend = "postgresql"
     field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ"}
 
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from peewee import SQL, BigAutoField, Database, Model
+from typing import Literal
+
+from peewee import SQL, BigAutoField, Database, Model, SqliteDatabase
+
+Backend = Literal["sqlite", "postgresql"]
+
+
+def backend(database: Database) -> Backend:
+    """Which of the two kinds of database this is."""
+    return "sqlite" if isinstance(database, SqliteDatabase) else "postgresql"
 
 
 class Index(SQL):
@@ -30,7 +39,7 @@ def frozen(db: Database) -> type[Model]:
         class Meta:
             database = db
             legacy_table_names = False
-            strict_tables = db.backend == "sqlite"  # which then refuses 'abc' in an INTEGER column, as PostgreSQL does
+            strict_tables = backend(db) == "sqlite"  # which then refuses 'abc' in an INTEGER column, as PostgreSQL does
 
     return Frozen
 

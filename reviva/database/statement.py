@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from peewee import BooleanField, Context, Database, Field, Insert, Model, Node, Query
+from peewee import BooleanField, Database, Field, Model, Node, Query
 
 from reviva.database.fields import DayField, JSONField, UTCField
 
@@ -24,7 +24,7 @@ class Param(Node):
         self.name = name
         self.adapt: Callable[[Any], Any] | None = field.db_value if isinstance(field, UTCField | JSONField) else None
 
-    def __sql__(self, ctx: Context) -> Context:
+    def __sql__(self, ctx: Any) -> Any:
         ctx._values.append(self)  # not ctx.value(), which would take a Node for SQL to be spelt out
         return ctx.literal(ctx.state.param or "?")
 
@@ -35,7 +35,7 @@ class Among(Node):
     def __init__(self, field: Node, name: str) -> None:
         self.field, self.param = field, Param(name)
 
-    def __sql__(self, ctx: Context) -> Context:
+    def __sql__(self, ctx: Any) -> Any:
         ctx.sql(self.field)
         if ctx.state.param == "%s":
             return ctx.literal(" = ANY(").sql(self.param).literal(")")
@@ -105,18 +105,18 @@ class Statement:
 def compile_query(query: Query, database: Database) -> Compiled:
     """The text and plan of a peewee query for one kind of database."""
     sql, parameters = database.get_sql_context().sql(query).query()
-    slots = tuple((i, p.name, p.adapt) for i, p in enumerate(parameters) if isinstance(p, Param))
-    columns = list(getattr(query, "_returning", None) or ()) if isinstance(query, Insert) else result_columns(query)
+    slots = tuple((i, p.name, p.adapt) for i, p in enumerate(parameters or ()) if isinstance(p, Param))
+    columns = result_columns(query)
     readers = tuple(
         (i, reader) for i, (_, field) in enumerate(columns_named(columns)) if (reader := reader_of(field)) is not None
     )
-    constants = [None if isinstance(p, Param) else p for p in parameters]
+    constants = [None if isinstance(p, Param) else p for p in parameters or ()]
     return Compiled(sql, constants, slots, tuple(name for name, _ in columns_named(columns)), readers)
 
 
 def result_columns(query: Query) -> list[Any]:
-    """What a query selects or returns."""
-    return list(getattr(query, "_returning", None) or getattr(query, "_select", None) or getattr(query, "_columns", ()))
+    """What a query selects or returns: peewee keeps both under one name."""
+    return list(getattr(query, "_returning", None) or ())
 
 
 def columns_named(columns: Sequence[Any]) -> list[tuple[str, Field | None]]:

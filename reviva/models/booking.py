@@ -69,7 +69,9 @@ class Booking(Base):
         constraints = [
             check("booking_time_order", "ends_at > starts_at"),
             check("booking_time_whole", "(starts_at IS NULL) = (ends_at IS NULL)"),
-            check("booking_complete", "status IN ('draft', 'cancelled') OR (customer_id IS NOT NULL AND starts_at IS NOT NULL AND total IS NOT NULL)"),
+            check("booking_has_customer", "status IN ('draft', 'cancelled') OR customer_id IS NOT NULL"),
+            check("booking_has_price", "status IN ('draft', 'cancelled') OR total IS NOT NULL"),
+            check("booking_has_time", "status IN ('draft', 'cancelled') OR starts_at IS NOT NULL"),
         ]  # fmt: skip
         indexes = [
             Index("booking_created", "booking", "created_at, id", serves="the newest bookings, or a span of days"),

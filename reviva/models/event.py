@@ -42,7 +42,9 @@ class LiveSession(Base):
     class Meta:
         table_name = "live_session"
         indexes = [
-            Index("live_session_user", "live_session", "user_id", serves="sockets of a user", where="user_id IS NOT NULL"),
+            Index(
+                "live_session_user", "live_session", "user_id", serves="a user's sockets", where="user_id IS NOT NULL"
+            ),
             Index(
                 "live_session_booking", "live_session", "booking_id", serves="a booking's sockets",
                 where="booking_id IS NOT NULL",

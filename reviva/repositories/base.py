@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from peewee import Database, Expression, Field, IntegrityError, ModelSelect, Query, chunked, fn
+from peewee import Database, Expression, IntegrityError, Query, chunked, fn
 
 from reviva.database import statement
 from reviva.database.statement import Row
@@ -121,7 +121,7 @@ class Repository(Generic[M]):
         query = query.where(*conditions) if conditions else query
         return self.run(query.group_by(*by).order_by(*by) if by else query)
 
-    def page(self, wanted: ListQuery, query: ModelSelect | None = None) -> Page:
+    def page(self, wanted: ListQuery, query: Any = None) -> Page:
         """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort."""
         query = self.model.select() if query is None else query
         for condition in self.conditions(wanted.filters):
@@ -139,8 +139,7 @@ class Repository(Generic[M]):
 
     def keys(self, wanted: ListQuery) -> list[Key]:
         """The sort of a list as keys."""
-        unique: Field = self.model._meta.primary_key
-        return keys_for(wanted.sort or self.default_sort, self.sorts, unique)
+        return keys_for(wanted.sort or self.default_sort, self.sorts, self.model.id)
 
     @property
     def noun(self) -> str:

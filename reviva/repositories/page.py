@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from peewee import Expression, Field, ModelSelect, Node, Tuple, fn
+from peewee import Expression, Field, Tuple, fn
 
 from reviva.database.fields import UTCField
 from reviva.database.statement import Row
@@ -51,12 +51,12 @@ class Key:
     nullable: bool = False
     """NULLs come last, whichever the direction."""
 
-    def order(self) -> Node:
+    def order(self) -> Any:
         """Its place in ORDER BY."""
         nulls = "last" if self.nullable else None
         return self.node.desc(nulls=nulls) if self.descending else self.node.asc(nulls=nulls)
 
-    def beyond(self, value: Any) -> Expression:
+    def beyond(self, value: Any) -> Any:
         """Rows that come after `value` by this key alone."""
         past = self.node < value if self.descending else self.node > value
         return (past | self.node.is_null()) if self.nullable else past
@@ -89,7 +89,7 @@ def keys_for(sort: Sequence[tuple[str, bool]], sorts: Mapping[str, Any], unique:
     return [*keys, Key("", unique, last)]
 
 
-def fetch(query: ModelSelect, keys: Sequence[Key], wanted: ListQuery, run: Any) -> Page:
+def fetch(query: Any, keys: Sequence[Key], wanted: ListQuery, run: Any) -> Page:
     """One page of a query. `run` executes a select and returns its rows as dicts."""
     limit = max(1, min(wanted.limit, MOST))
     total = None
@@ -107,7 +107,7 @@ def fetch(query: ModelSelect, keys: Sequence[Key], wanted: ListQuery, run: Any) 
     return Page(rows, write_cursor(keys, positions[-1]) if more else None, total)
 
 
-def after(keys: Sequence[Key], values: Sequence[Any]) -> Expression:
+def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:
     """The rows that come after a position in the order of `keys`."""
     directions = {key.descending for key in keys}
     if len(directions) == 1 and not any(key.nullable for key in keys):

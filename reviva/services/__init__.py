@@ -1,0 +1,17 @@
+"""The verbs and the rules. One container holds them, each given what it needs, over one database."""
+
+from __future__ import annotations
+
+from peewee import Database
+
+from reviva.config import Settings
+from reviva.services.audit import AuditService
+
+
+class Services:
+    """Everything that the API and the command line call."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self.settings = settings
+        self.database = database
+        self.audit = AuditService(database)
