@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from peewee import Database
 
+from reviva import signing
 from reviva.config import Settings
 from reviva.services.audit import AuditService
 
@@ -14,4 +15,5 @@ class Services:
     def __init__(self, settings: Settings, database: Database) -> None:
         self.settings = settings
         self.database = database
+        self.signer = signing.load(settings)
         self.audit = AuditService(database)
