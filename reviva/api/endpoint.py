@@ -1,0 +1,117 @@
+"""An endpoint: what one line of the route table says, and all that dispatch and the OpenAPI document read from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from reviva.api.call import Handler
+from reviva.api.fields import parse_id, parse_reference, parse_slug
+from reviva.api.ratelimit import Rate
+
+PATH_PARAMETERS = {"id": parse_id, "reference": parse_reference, "slug": parse_slug}
+"""How a path parameter is read, by its name; other names are taken as they are. A parser's ValueError is a 404."""
+
+_PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
+
+
+class Audience(Protocol):
+    """Who may call an endpoint."""
+
+    @property
+    def name(self) -> str: ...
+
+    def admits(self, actor: Any) -> bool:
+        """Whether `actor` belongs to this audience."""
+
+
+@dataclass(frozen=True)
+class Public:
+    """Everybody: nobody is asked who they are."""
+
+    name: str = "public"
+
+    def admits(self, actor: Any) -> bool:
+        """Always."""
+        return True
+
+
+PUBLIC = Public()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path.
+
+    `path` has parameters as `{slug}`, or `{file:path}` for one that may hold slashes. `answer` is the type of the JSON
+    of a success, for the documentation. `cache` is a Cache-Control value and turns on ETag and 304. `database=False`
+    runs the handler without a connection. `rate` is a limit of this endpoint alone; `counted=False` frees it from the
+    ordinary one. `optional_body=True` reads no body as `{}`. `upgrade=True` hands the socket over: the handler talks on
+    it until the end, and nothing is answered afterwards. `errors` are statuses that the documentation can't derive.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    allows: Audience
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    answer: Any = None
+    status: int = 200
+    content_type: str = "application/json"
+    cache: str | None = None
+    database: bool = True
+    rate: Rate | None = None
+    counted: bool = True
+    optional_body: bool = False
+    errors: tuple[int, ...] = ()
+    upgrade: bool = False
+    documented: bool = True
+
+    @property
+    def rule(self) -> str:
+        """The path as Bottle writes it."""
+        return _PARAMETER.sub(r"<\1\2>", self.path)
+
+    @property
+    def template(self) -> str:
+        """The path as OpenAPI writes it."""
+        return _PARAMETER.sub(r"{\1}", self.path)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the path's parameters."""
+        return tuple(match[1] for match in _PARAMETER.finditer(self.path))
+
+    @property
+    def public(self) -> bool:
+        """Whether nobody is asked who they are."""
+        return self.allows is PUBLIC
+
+
+def get(path: str, handler: Handler, allows: Audience, **more: Any) -> Endpoint:
+    """A GET (and HEAD) endpoint. Who may call is always said, so that nothing is public by forgetting."""
+    return Endpoint(method="GET", path=path, handler=handler, allows=allows, **more)
+
+
+def post(path: str, handler: Handler, allows: Audience, **more: Any) -> Endpoint:
+    """A POST endpoint."""
+    return Endpoint(method="POST", path=path, handler=handler, allows=allows, **more)
+
+
+def put(path: str, handler: Handler, allows: Audience, **more: Any) -> Endpoint:
+    """A PUT endpoint."""
+    return Endpoint(method="PUT", path=path, handler=handler, allows=allows, **more)
+
+
+def patch(path: str, handler: Handler, allows: Audience, **more: Any) -> Endpoint:
+    """A PATCH endpoint."""
+    return Endpoint(method="PATCH", path=path, handler=handler, allows=allows, **more)
+
+
+def delete(path: str, handler: Handler, allows: Audience, **more: Any) -> Endpoint:
+    """A DELETE endpoint: 204 unless said otherwise."""
+    return Endpoint(method="DELETE", path=path, handler=handler, allows=allows, **({"status": 204} | more))

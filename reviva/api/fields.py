@@ -1,0 +1,207 @@
+"""The kinds of value that bodies, queries and paths are made of, each checked in one place.
+
+In a `Body` everything is strict JSON; in a `Query` every value starts as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
+
+from annotated_types import GroupedMetadata
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+BIGGEST_ID: Final = 2**63 - 1
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_REFERENCE = re.compile(rf"RV-[{_CROCKFORD}]{{8}}")
+_MISREAD = str.maketrans("OIL", "011")
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_.+][a-z0-9]+)*")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?:\s?(?:x|ext\.?)\s?\d{1,6})?", re.ASCII)
+
+
+class Body(BaseModel):
+    """A JSON body: strict types, and a field that nobody knows is an error."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Query(BaseModel):
+    """The query of a URL: a parameter that nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _plain(text: str) -> str:
+    return parse_plain(text).strip()
+
+
+def _lines(text: str) -> str:
+    text = text.replace("\r\n", "\n")
+    if _CONTROL_BUT_LINES.search(text):
+        raise PydanticCustomError("control_character", "must not contain control characters")
+    return text.strip()
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        raise PydanticCustomError("empty", "must not be empty")
+    return text
+
+
+@dataclass(frozen=True)
+class Line(GroupedMetadata):
+    """One line of text, stripped, of at most `most` characters; with `least=0` it may be empty."""
+
+    most: int
+    least: int = 1
+    several: bool = False
+    """Several lines, and tabs."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """What pydantic applies, in order."""
+        yield Field(min_length=self.least, max_length=self.most)
+        yield AfterValidator(_lines if self.several else _plain)
+        if self.least:
+            yield AfterValidator(_not_empty)
+
+
+@dataclass(frozen=True)
+class Between(GroupedMetadata):
+    """A whole number in a query, from `least` to `most`."""
+
+    least: int
+    most: int
+
+    def __iter__(self) -> Iterator[Any]:
+        """What pydantic applies, in order."""
+        yield BeforeValidator(_integer)
+        yield Field(ge=self.least, le=self.most)
+
+
+@dataclass(frozen=True)
+class Commas(GroupedMetadata):
+    """Values with commas between them in a query, each once, at most `most`."""
+
+    most: int = 50
+
+    def __iter__(self) -> Iterator[Any]:
+        """What pydantic applies, in order."""
+        yield BeforeValidator(_split)
+        yield Field(min_length=1, max_length=self.most)
+        yield AfterValidator(_unrepeated)
+
+
+def parse_slug(value: str) -> str:
+    """A slug as it is; raises ValueError for anything else."""
+    if len(value) > 100 or not _SLUG.fullmatch(value):
+        raise PydanticCustomError("slug", "must be lower-case letters, digits and hyphens")
+    return value
+
+
+def parse_plain(value: str) -> str:
+    """Any text without control characters, as it is; raises ValueError."""
+    if _CONTROL.search(value):
+        raise PydanticCustomError("control_character", "must not contain control characters")
+    return value
+
+
+def parse_id(value: str) -> int:
+    """A number from 1 to 2^63 - 1; raises ValueError for anything else."""
+    if not _INTEGER.fullmatch(value) or not 1 <= int(value) <= BIGGEST_ID:
+        raise PydanticCustomError("id", "must be the number of something")
+    return int(value)
+
+
+def parse_reference(value: str) -> str:
+    """A booking's reference however it was typed: case does not matter, O is 0, I and L are 1. Raises ValueError."""
+    typed = value.strip().upper()
+    reference = "RV-" + typed[2:].lstrip("-").replace(" ", "").translate(_MISREAD)
+    if not typed.startswith("RV") or not _REFERENCE.fullmatch(reference):
+        raise PydanticCustomError("reference", "must look like RV-7K3M9Q2X")
+    return reference
+
+
+def parse_instant(value: Any) -> datetime:
+    """RFC 3339 with its offset, to an instant in UTC; raises ValueError."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC)
+    try:
+        if isinstance(value, str) and _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise PydanticCustomError("instant", "must be a time with its offset, such as 2026-03-01T09:30:00+01:00")
+
+
+def parse_date(value: Any) -> date:
+    """YYYY-MM-DD; raises ValueError."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        if isinstance(value, str) and _DATE.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("date", "must be a date such as 2026-03-01")
+
+
+def parse_email(value: str) -> str:
+    """An address in its normal form, not looked up; raises ValueError."""
+    _plain(value)
+    try:
+        return validate_email(value, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise PydanticCustomError("email", "must be an e-mail address") from None
+
+
+def _phone(value: str) -> str:
+    if not _PHONE.fullmatch(value):
+        raise PydanticCustomError("phone", "must be a telephone number")
+    return value
+
+
+def _integer(value: Any) -> Any:
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        raise PydanticCustomError("integer", "must be a whole number")
+    return value
+
+
+def _split(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _unrepeated(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) != len(values):
+        raise PydanticCustomError("repeated", "must not name the same thing twice")
+    return values
+
+
+Name = Annotated[str, Line(200)]
+"""A short line of text: a name, a title."""
+
+Notes = Annotated[str, Line(4000, least=0, several=True)]
+"""Longer text, of several lines."""
+
+Slug = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(parse_slug)]
+Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
+Reference = Annotated[str, Field(max_length=20), AfterValidator(parse_reference)]
+Instant = Annotated[datetime, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Date = Annotated[date, BeforeValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
+Email = Annotated[
+    str, Field(max_length=254), AfterValidator(parse_email), WithJsonSchema({"type": "string", "format": "email"})
+]
+Phone = Annotated[str, Field(max_length=40), AfterValidator(_plain), AfterValidator(_phone)]
+MoneyAmount = Annotated[int, Field(ge=0, le=10**12)]
+"""Minor units; the bound keeps every sum of a booking far inside 64 bits."""
+
+QueryId = Annotated[Id, BeforeValidator(_integer)]

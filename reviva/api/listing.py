@@ -1,0 +1,81 @@
+"""Lists: `limit`, `after` or `page`, `sort` and filters in, `{"items", "next"}` and a Link header out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, ClassVar, Final, Self
+from urllib.parse import parse_qsl, quote, urlencode
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from reviva.api.call import Answer, Call
+from reviva.api.fields import Between, Query
+from reviva.paging import ListQuery, Page
+
+MOST: Final = 200
+_OWN: Final = frozenset({"limit", "after", "page", "sort"})
+
+
+class Listing(Query):
+    """The query of a list. A subclass adds its filters as fields and says what it can be sorted by."""
+
+    sortable: ClassVar[tuple[str, ...]] = ()
+    default_sort: ClassVar[str] = ""
+
+    limit: Annotated[int, Between(1, MOST)] = Field(20, description="How many items, at most 200.")
+    after: str | None = Field(None, max_length=1000, description="The cursor from `next` of the page before.")
+    page: Annotated[int, Between(1, 10**6)] | None = Field(
+        None, description="An offset page, 1 first; then `total` is given."
+    )
+    sort: str | None = Field(None, max_length=200, description="Names with commas; `-` for descending.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.after and self.page:
+            raise PydanticCustomError("conflict", "after and page exclude each other")
+        return self
+
+    @field_validator("sort")
+    @classmethod
+    def _sortable(cls, sort: str | None) -> str | None:
+        names = [name.removeprefix("-") for name in sort.split(",")] if sort else []
+        if len(set(names)) != len(names) or not set(names) <= set(cls.sortable):
+            raise PydanticCustomError("sort", "must name some of: {names}", {"names": ", ".join(cls.sortable)})
+        return sort
+
+    def list_query(self) -> ListQuery:
+        """As the repositories take it."""
+        names = [name for name in (self.sort or self.default_sort).split(",") if name]
+        return ListQuery(
+            limit=self.limit,
+            after=self.after,
+            page=self.page,
+            sort=tuple((name.removeprefix("-"), name.startswith("-")) for name in names),
+            filters={
+                name: value for name in type(self).model_fields if name not in _OWN
+                and (value := getattr(self, name)) is not None
+            },
+        )  # fmt: skip
+
+
+def render_page(call: Call, page: Page[Any], item: Callable[[Any], Any]) -> Answer:
+    """`{"items", "next"}`, and `total` for an offset page; the Link header keeps every other parameter."""
+    body: dict[str, Any] = {"items": [item(each) for each in page.items], "next": page.next}
+    if page.total is not None:
+        body["total"] = page.total
+    following = _following(call, page)
+    return Answer(body, headers={"Link": f'<{following}>; rel="next"'} if following else {})
+
+
+def _following(call: Call, page: Page[Any]) -> str | None:
+    listing: Listing = call.query
+    if listing.page and page.total is not None:
+        step = ("page", str(listing.page + 1)) if listing.page * listing.limit < page.total else None
+    else:
+        step = ("after", page.next) if page.next else None
+    if step is None:
+        return None
+    sent = parse_qsl(call.environ.get("QUERY_STRING", ""))
+    kept = [(name, value) for name, value in sent if name not in ("after", "page", "token")]
+    return f"{quote(call.path)}?{urlencode([*kept, step])}"

@@ -1,0 +1,109 @@
+"""Every error as an RFC 9457 problem: what the outside is told, and what only the log is."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Final
+
+from bottle import HTTPError
+from peewee import DatabaseError, OperationalError
+
+from reviva.api.call import Answer
+from reviva.api.render import to_json
+from reviva.errors import (
+    DatabaseUnavailable,
+    Forbidden,
+    Invalid,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    RevivaError,
+    TooManyRequests,
+    Unavailable,
+)
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE: Final = "application/problem+json"
+
+_SQLITE: Final = (
+    ("locked", "The database is busy with another write: try again soon."),
+    ("disk is full", "The disk that holds the database is full."),
+    ("readonly", "The database file can't be written to."),
+    ("disk i/o error", "The disk that holds the database fails."),
+    ("unable to open", "The database file can't be opened."),
+    ("malformed", "The database file is damaged: restore a backup."),
+    ("not a database", "The database file is damaged: restore a backup."),
+)
+
+ConnectionLost = Callable[[BaseException], bool]
+
+
+def problem(error: RevivaError, request_id: str) -> Answer:
+    """The answer for `error`: status, headers and the members that RFC 9457 and the contract name."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "request_id": request_id,
+        **error.members,
+    }
+    if isinstance(error, Invalid):
+        body |= {"detail": "Some values are not valid.", "errors": [asdict(fault) for fault in error.faults]}
+    return Answer(to_json(body), error.status, _headers(error), CONTENT_TYPE)
+
+
+def _headers(error: RevivaError) -> dict[str, str]:
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, TooManyRequests | Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, NotAuthenticated):
+        headers["WWW-Authenticate"] = 'Bearer realm="reviva"'
+    return headers
+
+
+def from_bottle(error: HTTPError) -> RevivaError:
+    """Bottle's own errors (no such route, no such method) as ours."""
+    status = error.status_code
+    known: dict[int, type[RevivaError]] = {
+        400: MalformedRequest, 403: Forbidden, 404: NotFound, 405: MethodNotAllowed,
+    }  # fmt: skip
+    return known[status]() if status in known else unexpected(error)
+
+
+def from_database(error: BaseException, connection_lost: ConnectionLost) -> RevivaError:
+    """503 in plain words when the database is away, locked, full or read-only; else it is our own mistake."""
+    if isinstance(error, sqlite3.Error) or isinstance(error.__cause__ or error.__context__, sqlite3.Error):
+        words = next((words for sign, words in _SQLITE if sign in str(error).lower()), None)
+        return DatabaseUnavailable(words) if words else unexpected(error)
+    return DatabaseUnavailable() if connection_lost(error) else unexpected(error)
+
+
+def unexpected(error: BaseException) -> RevivaError:
+    """A mistake of ours: all of it into the log, none of it to the outside."""
+    log.error("unexpected %s", type(error).__name__, exc_info=error)
+    return RevivaError("Something went wrong on our side; the log has it under this request_id.")
+
+
+def understand(error: Exception, connection_lost: ConnectionLost) -> RevivaError:
+    """Any exception that a handler let through, as an error with a status."""
+    if isinstance(error, RevivaError):
+        return unexpected(error) if error.status >= 500 and not isinstance(error, Unavailable) else error
+    if isinstance(error, HTTPError):
+        return from_bottle(error)
+    if isinstance(error, DatabaseError | sqlite3.Error) or connection_lost(error):
+        return from_database(error, connection_lost)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return Unavailable("The disk is full.")
+    return unexpected(error)
+
+
+def looks_lost(error: BaseException) -> bool:
+    """Whether the database server went away, as far as the exception's class tells."""
+    return isinstance(error, OperationalError)

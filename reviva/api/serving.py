@@ -1,0 +1,128 @@
+"""One endpoint at work: from a matched request to an answer, in the order that protects us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from reviva.api.body import parse_body, parse_query, read_body
+from reviva.api.call import Answer, Authenticate, Call
+from reviva.api.client import AllowOrigin, household
+from reviva.api.endpoint import PATH_PARAMETERS, Endpoint
+from reviva.api.fields import Query, parse_plain
+from reviva.api.metrics import RouteMetrics
+from reviva.api.problem import ConnectionLost, looks_lost
+from reviva.api.ratelimit import Limiter
+from reviva.api.render import to_json
+from reviva.errors import Forbidden, NotAuthenticated, NotFound
+
+SESSION_COOKIE = "reviva_session"
+
+
+def nobody(call: Call) -> Any:
+    """The authentication of an application that has none: everybody is refused."""
+    raise NotAuthenticated
+
+
+def no_origin(origin: str) -> bool:
+    """No origin besides those of the settings."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the HTTP ground asks of the layers above and below it.
+
+    `authenticate` may query the database. `allow_origin` answers from memory: it is asked without a connection, for
+    each request from another origin. `connection_lost` tells a database that is away from a mistake of ours.
+    """
+
+    authenticate: Authenticate = nobody
+    allow_origin: AllowOrigin = no_origin
+    connection_lost: ConnectionLost = looks_lost
+
+
+class Serving:
+    """Runs one endpoint. The body is read whole before a connection is taken, so slow clients never hold one."""
+
+    def __init__(self, endpoint: Endpoint, limiters: tuple[Limiter, ...], body_deadline: float) -> None:
+        self.endpoint = endpoint
+        self.metrics = RouteMetrics(endpoint.method, endpoint.template)
+        self._limiters = limiters
+        self._body_deadline = body_deadline
+        self._parsers = [(name, PATH_PARAMETERS.get(name, parse_plain)) for name in endpoint.parameters]
+        self._query = endpoint.query or Query
+
+    def __call__(self, call: Call, params: dict[str, str]) -> Answer:
+        """The answer, rendered to bytes. Raises whatever is wrong."""
+        endpoint = self.endpoint
+        if self._limiters:
+            self._limit(call)
+        if self._parsers:
+            call.params = {name: _read(parse, params[name]) for name, parse in self._parsers}
+        if not endpoint.public and call.bearer is None and call.cookie(SESSION_COOKIE) is None:
+            raise NotAuthenticated
+        raw = read_body(call.environ, self._body_deadline) if endpoint.body else b""
+        query = call.environ.get("QUERY_STRING")
+        if query or endpoint.query:
+            call.query = parse_query(query or "", self._query)
+        database = call.services.database if endpoint.database else None
+        if database is None:
+            return self._finish(call, self._answer(call, raw))
+        database.connect()
+        try:
+            result = self._answer(call, raw)
+        finally:
+            database.close()
+        return self._finish(call, result)
+
+    def _answer(self, call: Call, raw: bytes) -> Any:
+        endpoint = self.endpoint
+        if not endpoint.public:
+            if call.actor is None:
+                raise NotAuthenticated
+            if not endpoint.allows.admits(call.actor):
+                raise Forbidden
+        if endpoint.body:
+            call.body = parse_body(b"{}" if endpoint.optional_body and not raw else raw, endpoint.body)
+        return endpoint.handler(call)
+
+    def _finish(self, call: Call, result: Any) -> Answer:
+        endpoint = self.endpoint
+        if isinstance(result, Answer):
+            answer = result
+        else:
+            answer = Answer(b"" if result is None else result, content_type=endpoint.content_type)
+        answer.status = answer.status or endpoint.status
+        if not isinstance(answer.body, bytes):
+            answer.body = to_json(answer.body)
+        if endpoint.cache and answer.status == 200:
+            _cache(call, answer, endpoint.cache)
+        return answer
+
+    def _limit(self, call: Call) -> None:
+        keys = [household(call.address)]
+        if call.bearer:
+            keys.append(call.bearer)
+        for limiter in self._limiters:
+            call.headers["RateLimit-Limit"] = str(limiter.limit)
+            call.headers["RateLimit-Remaining"] = "0"
+            call.headers["RateLimit-Remaining"] = str(limiter.hit(*keys))
+
+
+def _read(parse: Callable[[str], Any], value: str) -> Any:
+    try:
+        return parse(value)
+    except ValueError:
+        raise NotFound from None
+
+
+def _cache(call: Call, answer: Answer, control: str) -> None:
+    """Adds ETag and Cache-Control, and empties an answer that the client already has."""
+    tag = f'"{blake2b(answer.body, digest_size=16).hexdigest()}"'
+    answer.headers = {"Cache-Control": control, "ETag": tag, **answer.headers}
+    known = call.environ.get("HTTP_IF_NONE_MATCH")
+    if known and (known.strip() == "*" or tag in [each.strip().removeprefix("W/") for each in known.split(",")]):
+        answer.status, answer.body = 304, b""

@@ -1,0 +1,193 @@
+"""gunicorn inside `reviva serve`: gevent workers, each with services of its own, and an orderly end.
+
+The process must be patched by gevent before anything else is imported; `reviva.__main__` does that.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol
+
+import gevent
+import peewee
+from gevent import local, monkey
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+from gunicorn.workers.ggevent import GeventWorker
+
+from reviva import logs
+from reviva.api.problem import CONTENT_TYPE
+from reviva.api.render import to_json
+from reviva.config import Settings
+from reviva.errors import RevivaError
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE: Final = 10
+"""Seconds that a connection may stay idle, and that the head of a request may take to arrive in all."""
+
+CONNECTIONS: Final = 5000
+"""Sockets of one worker, idle ones and websockets included."""
+
+GRACE: Final = 30
+"""Seconds that requests in flight have when the server is told to stop."""
+
+_HEAD_STATUS: Final = {
+    LimitRequestLine: (414, "URI Too Long"),
+    LimitRequestHeaders: (431, "Request Header Fields Too Large"),
+    ExpectationFailed: (417, "Expectation Failed"),
+    UnsupportedTransferCoding: (501, "Not Implemented"),
+}
+
+
+class App(Protocol):
+    """What a worker serves."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any: ...
+
+    def start(self) -> None:
+        """Called once in the worker, before the first request."""
+
+    def drain(self) -> None:
+        """The worker was told to stop: long conversations end now, requests may finish."""
+
+    def stop(self) -> None:
+        """Called once after the last request: closes what `start` opened."""
+
+
+class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's gevent worker; malformed heads get a problem, and idle connections don't hold up its end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._idle: dict[gevent.Timeout, Any] = {}
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Bounds the wait for a request's head, and remembers who waits."""
+        timeout = gevent.Timeout(self.cfg.keepalive, False)
+        self._idle[timeout] = gevent.getcurrent()
+        try:
+            with timeout:
+                yield
+        finally:
+            del self._idle[timeout]
+
+    def run(self) -> None:
+        """Serves until told to stop."""
+        gevent.spawn(self._drain_when_told)
+        super().run()
+
+    def _drain_when_told(self) -> None:
+        while self.alive:
+            gevent.sleep(0.1)
+        self.app.served.drain()
+        while True:  # a request that ends from now on goes back to waiting for the next one
+            for timeout, waiting in list(self._idle.items()):
+                waiting.throw(timeout)
+            gevent.sleep(0.1)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answers a head that could not be parsed, as a problem, and closes."""
+        if not isinstance(exc, ParseException | LimitRequestHeaders):
+            log.error("unexpected %s on a connection", type(exc).__name__, exc_info=exc)
+            status, reason = 500, "Internal Server Error"
+        else:
+            status, reason = _HEAD_STATUS.get(type(exc), (400, "Bad Request"))
+            log.info("malformed request from %s: %s", addr[0] if addr else "-", type(exc).__name__)
+        body = to_json({"type": "about:blank", "title": reason, "status": status, "detail": reason, "request_id": None})
+        head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {CONTENT_TYPE}\r\n"
+        try:
+            client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        except OSError:
+            log.debug("the client went away before its error was sent")
+
+
+class Log(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's messages through our own handler; our access line replaces its."""
+
+    def setup(self, cfg: Any) -> None:
+        """Nothing of its own."""
+        self.cfg = cfg
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.WARNING)
+
+    def access(self, *args: Any) -> None:
+        """Written by the application."""
+
+
+class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """`build(settings)` is called in each worker, after the fork: nothing may be opened before it."""
+
+    def __init__(self, settings: Settings, build: Callable[[Settings], App]) -> None:
+        self.settings, self.build = settings, build
+        self.served: App
+        super().__init__()
+
+    def load_config(self) -> None:
+        """gunicorn's settings, none of which come from the environment or a file."""
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        for name, value in {
+            "bind": f"{host}:{self.settings.port}",
+            "workers": self.settings.workers,
+            "worker_class": Worker,
+            "worker_connections": CONNECTIONS,
+            "keepalive": KEEPALIVE,
+            "graceful_timeout": GRACE,
+            "timeout": 60,
+            "logger_class": Log,
+            "control_socket_disable": True,
+            "forwarded_allow_ips": "",
+            "worker_exit": _stop,
+            "child_exit": _forget,
+            "proc_name": "reviva",
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> App:
+        """In the worker: the application, started."""
+        logs.setup(self.settings)
+        self.served = self.build(self.settings)
+        self.served.start()
+        return self.served
+
+
+def _stop(server: Any, worker: Any) -> None:
+    """In the worker, at its end."""
+    served = getattr(worker.app, "served", None)
+    if served:
+        served.stop()
+
+
+def _forget(server: Any, worker: Any) -> None:
+    """In the master, when a worker is gone: its gauges no longer count."""
+    from prometheus_client.multiprocess import mark_process_dead  # needs the directory that `run` sets
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library's own lack
+
+
+def run(settings: Settings, build: Callable[[Settings], App]) -> int:
+    """Serves until SIGTERM or SIGINT. Returns the exit status. Raises `RevivaError` when the process is not patched."""
+    if not monkey.is_module_patched("threading") or not issubclass(peewee._ConnectionLocal, local.local):
+        raise RevivaError("gevent must patch the process before peewee is imported: start with `reviva serve`.")
+    logs.setup(settings)
+    measures = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="reviva-metrics-")
+    try:
+        Server(settings, build).run()
+    except SystemExit as end:
+        return 1 if end.code else 0
+    finally:
+        shutil.rmtree(measures, ignore_errors=True)
+    return 0
