@@ -1,0 +1,43 @@
+"""What a driver's exception means, told by its SQLSTATE; nothing else in Reviva reads one."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import peewee
+import psycopg2
+
+# Beside class 08, a lost connection: the server is shutting down, crashed or starting (57P0x), or full (53300).
+_LOST = {"57P01", "57P02", "57P03", "53300"}
+_TRANSIENT = {"40001", "40P01"}
+_SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def driver_error(exception: BaseException) -> Any:
+    """The exception of psycopg2 or sqlite3 that peewee wrapped, or the exception itself."""
+    return getattr(exception, "orig", exception)
+
+
+def sqlstate(exception: BaseException) -> str | None:
+    """PostgreSQL's five characters, or None where the server did not say any."""
+    return getattr(driver_error(exception), "pgcode", None)
+
+
+def is_connection_lost(exception: BaseException) -> bool:
+    """True when the server is away or this connection to it is of no more use; takes peewee's errors and psycopg2's."""
+    problem, state = driver_error(exception), sqlstate(exception)
+    if state:
+        return state in _LOST or state.startswith("08")
+    if isinstance(problem, psycopg2.OperationalError):
+        return True  # libpq's own errors have no SQLSTATE: refused, reset, timed out, closed by the server
+    return isinstance(problem, psycopg2.InterfaceError) and "connection already closed" in str(problem)
+
+
+def is_rolled_back(exception: BaseException) -> bool:
+    """True when the database undid the whole transaction and the same again may succeed, even if COMMIT was sent:
+    serialization failure, deadlock, SQLite busy or locked."""
+    problem = driver_error(exception)
+    if isinstance(problem, sqlite3.OperationalError):
+        return getattr(problem, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
+    return isinstance(exception, psycopg2.Error | peewee.PeeweeException) and sqlstate(exception) in _TRANSIENT

@@ -1,0 +1,85 @@
+"""Bounds for what psycopg2 waits for: in the server through gevent, elsewhere by cutting the socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import Any
+
+import peewee
+import psycopg2
+from psycopg2 import extensions
+
+from reviva import clock
+
+# A context variable, because greenlets and threads each have their own, however early this module was imported.
+_deadline: ContextVar[float | None] = ContextVar("database_deadline", default=None)
+
+
+def install(statement_timeout: float = 30.0) -> None:
+    """Let psycopg2 wait through gevent, each statement for at most `statement_timeout` seconds.
+
+    To be called after `gevent.monkey.patch_all()`, before the first connection. Raises RuntimeError when peewee was
+    imported before the patch: all greenlets of a thread would then share one connection.
+    """
+    from gevent.local import local
+    from gevent.socket import wait_read, wait_write
+
+    if not issubclass(peewee._ConnectionLocal, local):
+        raise RuntimeError("gevent must patch the standard library before peewee is imported")
+    waits = {extensions.POLL_READ: wait_read, extensions.POLL_WRITE: wait_write}
+
+    def wait(connection: Any) -> None:
+        # psycopg2 closes the connection when this raises: nobody could tell what a late answer belongs to.
+        limit = _deadline.get()
+        until = clock.monotonic() + statement_timeout if limit is None else limit
+        while (state := connection.poll()) != extensions.POLL_OK:
+            # Made for each wait, as one exception raised twice would grow its traceback.
+            late = psycopg2.OperationalError("the database did not answer in time")
+            if (left := until - clock.monotonic()) <= 0:
+                raise late
+            waits[state](connection.fileno(), timeout=left, timeout_exc=late)
+
+    extensions.set_wait_callback(wait)
+
+
+def is_installed() -> bool:
+    """True when psycopg2 waits through a callback, so that greenlets go on meanwhile."""
+    return extensions.get_wait_callback() is not None
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """What psycopg2 waits for in this greenlet, connecting too, ends after `seconds`. Nothing without `install`."""
+    token = _deadline.set(clock.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+@contextmanager
+def bounded(connection: Any, seconds: float) -> Iterator[None]:
+    """What is done here on `connection` fails after `seconds`, in a greenlet or in a thread that libpq blocks."""
+    if is_installed():
+        with limited(seconds):
+            yield
+        return
+    # A blocked libpq can't be interrupted, but it sees the end of its socket.
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        timer = threading.Timer(seconds, _cut, [line])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)

