@@ -126,7 +126,7 @@ class Repository(Generic[M]):
         query = self.model.select() if query is None else query
         for condition in self.conditions(wanted.filters):
             query = query.where(condition)
-        return fetch(query, self.keys(wanted), wanted, self.run)
+        return fetch(self.database, lambda: query, self.keys(wanted), wanted)
 
     def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
         """The conditions that some filters make. Raises `Invalid` that names each unknown one."""

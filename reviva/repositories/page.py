@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import orjson
-from peewee import Expression, Field, Tuple, fn
+from peewee import Database, Expression, Field, Tuple, fn
 
 from reviva.database.fields import UTCField
-from reviva.database.statement import Row
+from reviva.database.statement import Param, Row, Statement
 from reviva.errors import Invalid
 
 MOST = 200
@@ -50,6 +50,11 @@ class Key:
     descending: bool = False
     nullable: bool = False
     """NULLs come last, whichever the direction."""
+
+    @property
+    def field(self) -> Field[Any] | None:
+        """The column it is, where it is one."""
+        return self.node if isinstance(self.node, Field) else None
 
     def order(self) -> Any:
         """Its place in ORDER BY."""
@@ -89,22 +94,62 @@ def keys_for(sort: Sequence[tuple[str, bool]], sorts: Mapping[str, Any], unique:
     return [*keys, Key("", unique, last)]
 
 
-def fetch(query: Any, keys: Sequence[Key], wanted: ListQuery, run: Any) -> Page:
-    """One page of a query. `run` executes a select and returns its rows as dicts."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list's statements in one form: its rows, and how many there are."""
+
+    rows: Statement
+    total: Statement
+
+
+_listings: dict[Hashable, Listing] = {}
+
+
+def fetch(
+    database: Database,
+    build: Callable[[], Any],
+    keys: Sequence[Key],
+    wanted: ListQuery,
+    values: Mapping[str, Any] | None = None,
+    shape: Hashable = None,
+) -> Page:
+    """One page of the select that `build` makes, with `values` for its parameters.
+
+    A `shape` that tells this select from all others lets its statements be compiled once and kept.
+    """
     limit = max(1, min(wanted.limit, MOST))
-    total = None
-    rows_query = query.order_by(*[key.order() for key in keys]).limit(limit + 1)
-    if wanted.page is not None:
-        total = run(query.columns(fn.COUNT(1).alias("n")).order_by())[0]["n"]
-        rows_query = rows_query.offset((wanted.page - 1) * limit)
-    elif wanted.after is not None:
-        rows_query = rows_query.where(after(keys, read_cursor(wanted.after, keys)))
-    hidden = [key.node.alias(f"sort_{n}") for n, key in enumerate(keys)]
-    rows = run(rows_query.select_extend(*hidden))
+    numbered = wanted.page is not None
+    place = read_cursor(wanted.after, keys) if wanted.after is not None and not numbered else None
+    bound = {**(values or {}), "limit": limit + 1, "offset": ((wanted.page or 1) - 1) * limit}
+    bound.update((f"after_{n}", value) for n, value in enumerate(place or ()))
+    nulls = tuple(value is None for value in place) if place is not None else None
+    form = (shape, nulls, numbered, tuple((key.name, key.descending) for key in keys))
+    listing = _listings.get(form) if shape is not None else None
+    if listing is None:
+        listing = compose(build, keys, nulls, numbered)
+        if shape is not None:
+            _listings[form] = listing
+    rows = listing.rows.all(database, **bound)
     more = len(rows) > limit
     del rows[limit:]
     positions = [[row.pop(f"sort_{n}") for n in range(len(keys))] for row in rows]
+    total = int(listing.total.all(database, **bound)[0]["n"]) if numbered else None
     return Page(rows, write_cursor(keys, positions[-1]) if more else None, total)
+
+
+def compose(build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool) -> Listing:
+    """The statements of a list: its order, its place, and the values it is sorted by as columns `sort_n`."""
+
+    def rows() -> Any:
+        query = build().order_by(*[key.order() for key in keys]).limit(Param("limit"))
+        if numbered:
+            query = query.offset(Param("offset"))
+        elif nulls is not None:
+            place = [None if null else Param(f"after_{n}", keys[n].field) for n, null in enumerate(nulls)]
+            query = query.where(after(keys, place))
+        return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])
+
+    return Listing(Statement(rows), Statement(lambda: build().columns(fn.COUNT(1).alias("n"))))
 
 
 def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:

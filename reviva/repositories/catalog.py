@@ -1,0 +1,171 @@
+"""The device catalog as the shop's web site asks for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import SQL, NodeList, fn
+
+from reviva.database.ddl import Backend, backend
+from reviva.database.statement import Among, Param, Row, Statement
+from reviva.errors import Fault, Invalid
+from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
+from reviva.models.fulltext import vector
+from reviva.repositories.base import Repository
+from reviva.repositories.page import Key, ListQuery, Page, fetch, keys_for
+from reviva.words import Group, fts5, tsquery
+
+CONDITIONS: dict[str, Any] = {
+    "category": Among(Category.slug, "category"),
+    "brand": Among(Brand.slug, "brand"),
+    "year": Among(DeviceModel.year, "year"),
+    "year_from": DeviceModel.year >= Param("year_from"),
+    "year_to": DeviceModel.year <= Param("year_to"),
+}
+"""What the list of models can be filtered by."""
+
+SORTS: dict[str, Any] = {
+    "name": DeviceModel.name,
+    "year": DeviceModel.year,
+    "slug": DeviceModel.slug,
+    "brand": Brand.slug,
+    "category": Category.slug,
+}
+
+
+class DeviceModelRepository(Repository[DeviceModel]):
+    model = DeviceModel
+
+    def detail(self, slug: str, currency: str) -> list[Row]:
+        """A model, a row for each repair on offer in a currency (one of NULLs where there is none); [] if unknown."""
+        return _DETAIL.all(self.database, slug=slug, currency=currency)
+
+    def texts(self) -> list[str]:
+        """The search words of every model, to make a vocabulary of."""
+        return [row["search_text"] for row in _TEXTS.all(self.database)]
+
+    def listed(self, wanted: ListQuery) -> Page:
+        """A page of the models that meet the filters, newest first unless sorted otherwise."""
+        keys = keys_for(wanted.sort or (("year", True), ("name", True)), SORTS, DeviceModel.slug)
+        return self._fetch(wanted, keys, (), None)
+
+    def matching(self, wanted: ListQuery, groups: list[Group], *, every: bool) -> Page:
+        """A page of the models whose words meet the groups of a query, best match first unless sorted otherwise."""
+        match = (fts5 if backend(self.database) == "sqlite" else tsquery)(groups, every=every)
+        exact = tuple(dict.fromkeys(word for group in groups for alternative in group for word in alternative))[:12]
+        best_first = [Key("match", distance(len(exact))), Key("", DeviceModel.slug)]
+        return self._fetch(
+            wanted, keys_for(wanted.sort, SORTS, DeviceModel.slug) if wanted.sort else best_first, exact, match
+        )
+
+    def _fetch(self, wanted: ListQuery, keys: list[Key], exact: tuple[str, ...], match: str | None) -> Page:
+        if unknown := [name for name in wanted.filters if name not in CONDITIONS]:
+            raise Invalid(Fault(name, "there is no such filter", "unknown-filter") for name in unknown)
+        values = {name: value for name, value in wanted.filters.items() if value is not None}
+        filters = tuple(sorted(values))
+        if match is not None:
+            values |= {"match": match} | {f"word_{n}": f"% {word} %" for n, word in enumerate(exact)}
+        kind = backend(self.database)
+        shape = (kind, filters, len(exact), match is not None)
+        return fetch(self.database, lambda: listing(kind, filters, match is not None), keys, wanted, values, shape)
+
+
+class CategoryRepository(Repository[Category]):
+    model = Category
+
+    def counted(self) -> list[Row]:
+        """Every category that has a model, with how many, in the shop's order."""
+        return _CATEGORIES.all(self.database)
+
+
+class BrandRepository(Repository[Brand]):
+    model = Brand
+
+    def counted(self, category: str | None) -> list[Row]:
+        """Every brand that has a model (of this category), with how many, by name."""
+        return (_BRANDS_OF if category else _BRANDS).all(self.database, category=category)
+
+
+class RepairTypeRepository(Repository[RepairType]):
+    model = RepairType
+
+    def listed(self, category: str | None) -> list[Row]:
+        """The repairs on offer (for this category), in the shop's order."""
+        return (_REPAIRS_OF if category else _REPAIRS).all(self.database, category=category)
+
+
+class PriceRepository(Repository[RepairPrice]):
+    model = RepairPrice
+
+
+def listing(kind: Backend, filters: tuple[str, ...], matched: bool) -> Any:
+    """The select of models with their brand and category, filtered and perhaps matched."""
+    query = joined(DeviceModel.select(*SUMMARY)).where(DeviceModel.active, *[CONDITIONS[name] for name in filters])
+    return query.where(MATCH[kind]) if matched else query
+
+
+def distance(exact: int) -> Any:
+    """How far a model's title is from a query of so many words: fewer of them whole, a longer title, an older model."""
+    hits = [
+        NodeList((SQL("CASE WHEN"), DeviceModel.title_text, SQL("LIKE"), Param(f"word_{n}"), SQL("THEN 1 ELSE 0 END")))
+        for n in range(exact)
+    ]
+    whole: Any = NodeList(hits, glue=" + ", parens=True)
+    return fn.LENGTH(DeviceModel.title_text) * 1_000 - DeviceModel.year % 1_000 - whole * 1_000_000
+
+
+MATCH: dict[Backend, Any] = {
+    "sqlite": NodeList((
+        DeviceModel.id,
+        SQL("IN (SELECT rowid FROM device_model_words WHERE device_model_words MATCH"), Param("match"), SQL(")"),
+    )),
+    "postgresql": NodeList((SQL(vector("t1.search_text")), SQL("@@"), Param("match"), SQL("::tsquery"))),
+}  # fmt: skip
+
+SUMMARY = (
+    DeviceModel.slug, DeviceModel.name, DeviceModel.year,
+    Brand.slug.alias("brand_slug"), Brand.name.alias("brand_name"),
+    Category.slug.alias("category_slug"), Category.name.alias("category_name"),
+)  # fmt: skip
+
+
+def joined(query: Any) -> Any:
+    """Models with their brand and category."""
+    return query.join(Brand).switch(DeviceModel).join(Category)
+
+
+def _detail() -> Any:
+    offer = (RepairPrice.model == DeviceModel.id) & (RepairPrice.currency == Param("currency"))
+    query = DeviceModel.select(
+        *SUMMARY, DeviceModel.id, DeviceModel.model_numbers, DeviceModel.specs, DeviceModel.tier,
+        RepairType.id.alias("repair_id"), RepairType.slug.alias("repair_slug"), RepairType.name.alias("repair_name"),
+        fn.COALESCE(RepairPrice.minutes, RepairType.minutes).alias("minutes"), RepairPrice.amount,
+    )  # fmt: skip
+    query = joined(query).switch(DeviceModel).left_outer_join(RepairPrice, on=offer)
+    query = query.left_outer_join(RepairType, on=(RepairType.id == RepairPrice.repair) & RepairType.active)
+    return query.where(DeviceModel.slug == Param("slug"), DeviceModel.active).order_by(
+        RepairType.position, RepairType.id
+    )
+
+
+def _counted(noun: Any, *conditions: Any) -> Any:
+    query = joined(DeviceModel.select(noun.slug, noun.name, fn.COUNT(1).alias("models")))
+    return query.where(DeviceModel.active, *conditions).group_by(noun.id)
+
+
+def _repairs(*conditions: Any) -> Any:
+    query = RepairType.select(
+        RepairType.slug, RepairType.name, RepairType.minutes, RepairType.description, Category.slug.alias("category")
+    )
+    ordered = query.join(Category).order_by(Category.position, RepairType.position, RepairType.id)
+    return ordered.where(RepairType.active, *conditions)
+
+
+_IN_CATEGORY = Category.slug == Param("category")
+_TEXTS = Statement(lambda: DeviceModel.select(DeviceModel.search_text).where(DeviceModel.active))
+_DETAIL = Statement(_detail)
+_CATEGORIES = Statement(lambda: _counted(Category).order_by(Category.position, Category.id))
+_BRANDS = Statement(lambda: _counted(Brand).order_by(Brand.name, Brand.id))
+_BRANDS_OF = Statement(lambda: _counted(Brand, _IN_CATEGORY).order_by(Brand.name, Brand.id))
+_REPAIRS = Statement(_repairs)
+_REPAIRS_OF = Statement(lambda: _repairs(_IN_CATEGORY))

@@ -1,0 +1,81 @@
+"""Finding a device and what can be repaired on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database.statement import Row
+from reviva.errors import NotFound
+from reviva.repositories.catalog import (
+    BrandRepository,
+    CategoryRepository,
+    DeviceModelRepository,
+    RepairTypeRepository,
+)
+from reviva.repositories.page import ListQuery, Page
+from reviva.words import Group, Vocabulary
+
+FRESH_SECONDS = 5.0
+"""How long after a change to the catalog the reading of queries may still follow the old one."""
+
+
+class CatalogService:
+    def __init__(self, database: Database) -> None:
+        self.categories = CategoryRepository(database)
+        self.brands = BrandRepository(database)
+        self.models = DeviceModelRepository(database)
+        self.repairs = RepairTypeRepository(database)
+        self._vocabulary: tuple[float, Vocabulary | None] = (0.0, None)
+
+    def search(self, query: str, wanted: ListQuery) -> Page:
+        """Models for what somebody typed, best match first; every model where nothing was typed.
+
+        Three readings are tried until one finds something: as typed, with unknown words corrected; then with every word
+        open to doubt; then with any one of the words enough.
+        """
+        if not query.strip():
+            return self.models.listed(wanted)
+        page = Page([])
+        for groups, every in self._readings(query):
+            page = self.models.matching(wanted, groups, every=every)
+            beyond_first = wanted.after is not None or (wanted.page or 1) > 1
+            if page.items or (beyond_first and self.models.matching(first_of(wanted), groups, every=every).items):
+                break
+        return page
+
+    def model(self, slug: str, currency: str) -> tuple[Row, list[Row]]:
+        """A model, and the repairs on offer for it in a currency. Raises `NotFound`."""
+        rows = self.models.detail(slug, currency)
+        if not rows:
+            raise NotFound(f"There is no model {slug!r}.")
+        return rows[0], [row for row in rows if row["repair_slug"]]
+
+    def _readings(self, query: str) -> Iterator[tuple[list[Group], bool]]:
+        vocabulary = self._vocabulary_now()
+        groups = vocabulary.groups(query)
+        if groups:
+            yield groups, True
+            doubtful = vocabulary.groups(query, doubt=True)
+            if doubtful != groups:
+                yield doubtful, True
+            known = [group for group in groups if any(vocabulary.begins(word) for a in group for word in a)]
+            if len(groups) > 1 and known:
+                yield known, False
+
+    def _vocabulary_now(self) -> Vocabulary:
+        made, vocabulary = self._vocabulary
+        if vocabulary is None or clock.monotonic() - made > FRESH_SECONDS:
+            texts = self.models.texts()
+            if vocabulary is None or vocabulary.texts != texts:
+                vocabulary = Vocabulary(texts)
+            self._vocabulary = clock.monotonic(), vocabulary
+        return vocabulary
+
+
+def first_of(wanted: ListQuery) -> ListQuery:
+    """The same list from its beginning, one row of it."""
+    return replace(wanted, after=None, page=None, limit=1)

@@ -1,0 +1,121 @@
+"""Text as search words: what is stored to be found, and what people type to find it, go through the same door."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+Alternative = tuple[str, ...]
+"""Words that must all be there."""
+Group = tuple[Alternative, ...]
+"""Alternatives of which one must be there."""
+
+MOST_WORDS = 8
+"""Of a query; what follows is ignored."""
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words of letters and digits, without accents; `S21+` is `s21 plus`."""
+    folded = unicodedata.normalize("NFKD", text.replace("+", " plus ").replace("&", " and ")).casefold()
+    return re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c)))
+
+
+def joined(texts: Iterable[str]) -> str:
+    """The distinct words of some texts between single spaces, in order: what a `search_text` column holds."""
+    return " ".join(dict.fromkeys(word for text in texts for word in words(text)))
+
+
+class Vocabulary:
+    """The words of a catalog, to read a query by: what was left out, run together, split or mistyped."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+        self.known = {word for text in texts for word in text.split()}
+        self.ordered = sorted(self.known)
+        self._guesses: dict[str, Group] = {}
+
+    def begins(self, prefix: str) -> bool:
+        """Whether some word begins so."""
+        at = bisect_left(self.ordered, prefix)
+        return at < len(self.ordered) and self.ordered[at].startswith(prefix)
+
+    def groups(self, query: str, *, doubt: bool = False) -> list[Group]:
+        """What a query may mean: groups that must all be met. With `doubt`, even known words may be mistyped."""
+        typed = words(query)[:MOST_WORDS]
+        found: list[Group] = []
+        while typed:
+            pair = "".join(typed[:2])
+            if len(typed) > 1 and (pair in self.known or (not self.begins(typed[1]) and self.begins(pair))):
+                apart = (tuple(typed[:2]),) if all(map(self.begins, typed[:2])) else ()
+                found.append(((pair,), *apart))
+                del typed[:2]
+                continue
+            found.append(self.read(typed.pop(0), doubt))
+        return found
+
+    def read(self, word: str, doubt: bool) -> Group:
+        """What one typed word may mean; itself where nothing is known that is like it."""
+        if self.begins(word):
+            number = re.fullmatch(r"([^\W\d]{3,})(\d+)", word)  # iphone13: two words, typed as one
+            apart = (number.groups(),) if number and number[1] in self.known and self.begins(number[2]) else ()
+            return ((word,), *apart, *(self.guesses(word) if doubt else ()))
+        return self.guesses(word) or ((word,),)
+
+    def guesses(self, word: str) -> Group:
+        """Known words for one that is not: run together, or mistyped."""
+        if word not in self._guesses:
+            if len(self._guesses) > 10_000:
+                self._guesses.clear()
+            apart = tuple(self.split(word))
+            alike = tuple((near,) for near in self.near(word))
+            self._guesses[word] = apart or alike or tuple(self.split_near(word))
+        return self._guesses[word]
+
+    def split(self, word: str) -> Iterator[Alternative]:
+        """`galaxys21` as (galaxy, s21): a known word of at least three letters, then the beginning of another."""
+        for cut in range(len(word) - 1, 0, -1):
+            head, tail = word[:cut], word[cut:]
+            if head in self.known and (cut > 2 or head.isdigit()):
+                if self.begins(tail):
+                    yield head, tail
+                else:
+                    yield from ((head, *rest) for rest in self.split(tail))
+
+    def split_near(self, word: str) -> Iterator[Alternative]:
+        """`macbokair` as (macbook, air): the first part mistyped."""
+        for cut in range(len(word) - 2, 4, -1):
+            if self.begins(word[cut:]):
+                yield from ((head, word[cut:]) for head in self.near(word[:cut], 1))
+
+    def near(self, word: str, most: int | None = None) -> list[str]:
+        """The known words at the smallest distance in insertions, deletions, substitutions and swapped neighbours
+        ("optimal string alignment"): at most one from three letters on, two from five."""
+        most = (0 if len(word) < 3 else 1 if len(word) < 5 else 2) if most is None else most
+        if not most or word.isdigit():
+            return []
+        likely = [known for known in self.ordered if abs(len(known) - len(word)) <= most and not known.isdigit()]
+        scored = process.extract(word, likely, scorer=OSA.distance, score_cutoff=most, limit=12)
+        best = min((distance for _, distance, _ in scored), default=0)
+        return [known for known, distance, _ in scored if distance == best and known != word][:6]
+
+
+def tsquery(groups: Iterable[Group], *, every: bool = True) -> str:
+    """The groups as PostgreSQL's tsquery, each word a prefix. `every`: all groups must be met, else one."""
+    return _boolean(groups, "'{}':*", " & ", " | ", every)
+
+
+def fts5(groups: Iterable[Group], *, every: bool = True) -> str:
+    """The same as FTS5's query."""
+    return _boolean(groups, '"{}" *', " AND ", " OR ", every)
+
+
+def _boolean(groups: Iterable[Group], prefix: str, both: str, either: str, every: bool) -> str:
+    def all_of(alternative: Alternative) -> str:
+        return "(" + both.join(prefix.format(word) for word in alternative) + ")"
+
+    return (both if every else either).join("(" + either.join(map(all_of, group)) + ")" for group in groups)
