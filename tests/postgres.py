@@ -130,10 +130,10 @@ def execute(url: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
-def new_database(url: str | None = None) -> Iterator[str]:
-    """The URL of an empty database on the shared server, dropped at the end."""
+def new_database(url: str | None = None, template: str = "template1") -> Iterator[str]:
+    """The URL of a copy of a database, an empty one unless told, on the shared server; dropped at the end."""
     url, name = url or shared_url(), f"t{uuid.uuid4().hex}"
-    execute(url, f"CREATE DATABASE {name}")
+    execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
     finally:

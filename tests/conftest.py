@@ -1,0 +1,61 @@
+"""What every test may ask for: a database of its own on each backend, and a clock that it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from peewee import Database
+
+from reviva import clock
+from reviva.database.connection import open_database
+from tests import databases
+
+
+@pytest.fixture(params=databases.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """`sqlite` or `postgresql`: a test that asks for this, or for a database, runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_url(backend: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Makes databases: `new_url()` a migrated one, `new_url(migrated=False)` an empty one. They go with the test."""
+    with ExitStack() as made:
+        yield lambda migrated=True: made.enter_context(databases.new_url(backend, tmp_path, migrated=migrated))
+
+
+@pytest.fixture
+def database_url(new_url: Callable[..., str]) -> str:
+    """A migrated database without rows."""
+    return new_url()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, connected, without a pool."""
+    opened = open_database(database_url)
+    opened.connect()
+    with closing(opened):
+        yield opened
+
+
+@pytest.fixture
+def _clock() -> Iterator[ExitStack]:
+    with ExitStack() as moved:
+        yield moved
+
+
+@pytest.fixture
+def freeze(_clock: ExitStack) -> Callable[[datetime], None]:
+    """Stops the clock: `freeze(datetime(2026, 3, 28, 9, tzinfo=UTC))`. It runs again after the test."""
+    return lambda at: _clock.enter_context(clock.frozen(at))
+
+
+@pytest.fixture
+def travel(_clock: ExitStack) -> Callable[..., None]:
+    """Moves the clock, stopped or running: `travel(hours=25)`. It is right again after the test."""
+    return lambda **by: _clock.enter_context(clock.travel(timedelta(**by)))
