@@ -58,7 +58,9 @@ class Server:
         subprocess.run(command, user=self._user, cwd=self.folder, check=True, stdout=subprocess.DEVNULL)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it unless it runs, and wait until it answers."""
+        if self.is_running():
+            return
         # fsync off: these data need not survive the machine.
         options = f"-h 127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off -c max_connections=150"
         self._run("pg_ctl", "-w", "-D", str(self._data), "-l", str(self.folder / "log"), "-o", options, "start")
@@ -66,6 +68,13 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         """`smart` waits for the clients, `fast` ends their sessions, `immediate` is a crash."""
         self._run("pg_ctl", "-w", "-D", str(self._data), "-m", mode, "stop")
+
+    def is_running(self) -> bool:
+        """True when its postmaster is there."""
+        with suppress(OSError, ValueError, IndexError):
+            os.kill(self.pid, 0)
+            return True
+        return False
 
     def restart(self) -> None:
         """Down and up again, ending every session."""

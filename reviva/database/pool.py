@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import peewee
 
+from reviva.database.connection import Postgres
 from reviva.database.connector import Connector
 from reviva.database.failures import is_connection_lost, is_rolled_back
 from reviva.database.pool_held import Held
@@ -31,6 +32,7 @@ class PooledPostgres(PooledPostgresqlDatabase):
     upkeep, after any fork; without it the pool works, but checks and heals only as it is used.
     """
 
+    field_types = Postgres.field_types
     _state: Any
 
     def __init__(

@@ -52,15 +52,17 @@ class Keeper:
                 self.tend()
             except Exception:
                 log.exception("the pool's keeper failed, and goes on")
-            if not self._places.away:
+            if self._places.away:
+                self._stopped.wait(next(pauses))  # not `wake`, which each failed try sets
+            else:
                 pauses = delays(0.1, TICK)
-            self._places.wake.wait(next(pauses) if self._places.away else TICK)
+                self._places.wake.wait(TICK)
             self._places.wake.clear()
 
     def tend(self) -> None:
         """What can't wait for the next check: abandoned connections, the server's return, the minimum."""
         self._places.reclaim()
-        if self._places.away:
-            self._places.add()
+        if self._places.away and not self._places.add():
+            return
         while self._places.lacks() and self._places.add():
             pass
