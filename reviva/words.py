@@ -21,7 +21,7 @@ MOST_WORDS = 8
 
 def words(text: str) -> list[str]:
     """Lower-case words of letters and digits, without accents; `S21+` is `s21 plus`."""
-    folded = unicodedata.normalize("NFKD", text.replace("+", " plus ").replace("&", " and ")).casefold()
+    folded = unicodedata.normalize("NFKD", text.replace("+", " plus ")).casefold()
     return re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c)))
 
 
@@ -61,10 +61,13 @@ class Vocabulary:
     def read(self, word: str, doubt: bool) -> Group:
         """What one typed word may mean; itself where nothing is known that is like it."""
         if self.begins(word):
-            number = re.fullmatch(r"([^\W\d]{3,})(\d+)", word)  # iphone13: two words, typed as one
-            apart = (number.groups(),) if number and number[1] in self.known and self.begins(number[2]) else ()
-            return ((word,), *apart, *(self.guesses(word) if doubt else ()))
+            return ((word,), *self.numbered(word), *(self.guesses(word) if doubt else ()))
         return self.guesses(word) or ((word,),)
+
+    def numbered(self, word: str) -> Group:
+        """`iphone13` as (iphone, 13): a known word and a number, typed as one."""
+        found = re.fullmatch(r"([^\W\d]{3,})(\d+)", word)
+        return (found.groups(),) if found and found[1] in self.known and self.begins(found[2]) else ()
 
     def guesses(self, word: str) -> Group:
         """Known words for one that is not: run together, or mistyped."""
@@ -83,6 +86,7 @@ class Vocabulary:
             if head in self.known and (cut > 2 or head.isdigit()):
                 if self.begins(tail):
                     yield head, tail
+                    yield from ((head, *rest) for rest in self.numbered(tail))
                 else:
                     yield from ((head, *rest) for rest in self.split(tail))
 

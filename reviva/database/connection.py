@@ -59,7 +59,8 @@ class SQLite(SqliteDatabase):
 class Postgres(PostgresqlDatabase):
     """PostgreSQL without a pool: for commands that need one connection."""
 
-    field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ"}
+    field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ", "TEXT": 'TEXT COLLATE "C"'}
+    """Text is ordered by code point, as on SQLite, whatever the server's locale is."""
 
 
 def open_database(url: str) -> Database:

@@ -33,14 +33,13 @@ class Among(Node):
     """`field IN` a list given when the statement runs, of any length, in one text on either database."""
 
     def __init__(self, field: Node, name: str) -> None:
-        self.field, self.param = field, Param(name)
+        self.field, self.name = field, name
 
     def __sql__(self, ctx: Any) -> Any:
         ctx.sql(self.field)
         if ctx.state.param == "%s":
-            return ctx.literal(" = ANY(").sql(self.param).literal(")")
-        self.param.adapt = JSONField().db_value
-        return ctx.literal(" IN (SELECT value FROM json_each(").sql(self.param).literal("))")
+            return ctx.literal(" = ANY(").sql(Param(self.name)).literal(")")
+        return ctx.literal(" IN (SELECT value FROM json_each(").sql(Param(self.name, JSONField())).literal("))")
 
 
 class Compiled(NamedTuple):

@@ -33,6 +33,8 @@ class Brand(Base):
 
 
 class DeviceModel(Base):
+    category_id: int
+    brand_id: int
     category = ForeignKeyField(Category, on_delete="RESTRICT", lazy_load=False, index=False)
     brand = ForeignKeyField(Brand, on_delete="RESTRICT", lazy_load=False, index=False)
     slug = TextField(unique=True)
@@ -68,6 +70,7 @@ class DeviceModel(Base):
 
 
 class RepairType(Base):
+    category_id: int
     category = ForeignKeyField(Category, on_delete="RESTRICT", lazy_load=False, index=False)
     slug = TextField()
     name = TextField()

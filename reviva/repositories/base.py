@@ -11,7 +11,8 @@ from reviva.database import statement
 from reviva.database.statement import Row
 from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict
 from reviva.models.base import Base
-from reviva.repositories.page import Key, ListQuery, Page, fetch, keys_for
+from reviva.paging import ListQuery, Page
+from reviva.repositories.page import Key, fetch, keys_for
 
 M = TypeVar("M", bound=Base)
 Filter = Callable[[Any], Expression]
@@ -98,7 +99,8 @@ class Repository(Generic[M]):
 
     def exists(self, *conditions: Expression) -> bool:
         """Whether any row meets all the conditions."""
-        return bool(self.run(self.model.select(self.model._meta.primary_key).where(*conditions).limit(1)))
+        query = self.model.select(self.model._meta.primary_key).limit(1)
+        return bool(self.run(query.where(*conditions) if conditions else query))
 
     def create_many(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Inserts rows that name the same fields, in batches. Raises `Conflict` where a unique value is taken."""
@@ -121,7 +123,7 @@ class Repository(Generic[M]):
         query = query.where(*conditions) if conditions else query
         return self.run(query.group_by(*by).order_by(*by) if by else query)
 
-    def page(self, wanted: ListQuery, query: Any = None) -> Page:
+    def page(self, wanted: ListQuery, query: Any = None) -> Page[Row]:
         """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort."""
         query = self.model.select() if query is None else query
         for condition in self.conditions(wanted.filters):

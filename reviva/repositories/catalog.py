@@ -11,8 +11,9 @@ from reviva.database.statement import Among, Param, Row, Statement
 from reviva.errors import Fault, Invalid
 from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
 from reviva.models.fulltext import vector
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
-from reviva.repositories.page import Key, ListQuery, Page, fetch, keys_for
+from reviva.repositories.page import Key, fetch, keys_for
 from reviva.words import Group, fts5, tsquery
 
 CONDITIONS: dict[str, Any] = {
@@ -40,16 +41,21 @@ class DeviceModelRepository(Repository[DeviceModel]):
         """A model, a row for each repair on offer in a currency (one of NULLs where there is none); [] if unknown."""
         return _DETAIL.all(self.database, slug=slug, currency=currency)
 
+    def unpriced(self) -> list[DeviceModel]:
+        """The models that have no price at all."""
+        priced = RepairPrice.select(1).where(RepairPrice.model == DeviceModel.id)
+        return self.some(~fn.EXISTS(priced))
+
     def texts(self) -> list[str]:
         """The search words of every model, to make a vocabulary of."""
         return [row["search_text"] for row in _TEXTS.all(self.database)]
 
-    def listed(self, wanted: ListQuery) -> Page:
+    def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of the models that meet the filters, newest first unless sorted otherwise."""
         keys = keys_for(wanted.sort or (("year", True), ("name", True)), SORTS, DeviceModel.slug)
         return self._fetch(wanted, keys, (), None)
 
-    def matching(self, wanted: ListQuery, groups: list[Group], *, every: bool) -> Page:
+    def matching(self, wanted: ListQuery, groups: list[Group], *, every: bool) -> Page[Row]:
         """A page of the models whose words meet the groups of a query, best match first unless sorted otherwise."""
         match = (fts5 if backend(self.database) == "sqlite" else tsquery)(groups, every=every)
         exact = tuple(dict.fromkeys(word for group in groups for alternative in group for word in alternative))[:12]
@@ -58,7 +64,7 @@ class DeviceModelRepository(Repository[DeviceModel]):
             wanted, keys_for(wanted.sort, SORTS, DeviceModel.slug) if wanted.sort else best_first, exact, match
         )
 
-    def _fetch(self, wanted: ListQuery, keys: list[Key], exact: tuple[str, ...], match: str | None) -> Page:
+    def _fetch(self, wanted: ListQuery, keys: list[Key], exact: tuple[str, ...], match: str | None) -> Page[Row]:
         if unknown := [name for name in wanted.filters if name not in CONDITIONS]:
             raise Invalid(Fault(name, "there is no such filter", "unknown-filter") for name in unknown)
         values = {name: value for name, value in wanted.filters.items() if value is not None}
@@ -111,7 +117,7 @@ def distance(exact: int) -> Any:
         for n in range(exact)
     ]
     whole: Any = NodeList(hits, glue=" + ", parens=True)
-    return fn.LENGTH(DeviceModel.title_text) * 1_000 - DeviceModel.year % 1_000 - whole * 1_000_000
+    return fn.LENGTH(DeviceModel.title_text) * 1_000 - (DeviceModel.year - 1_900) - whole * 1_000_000
 
 
 MATCH: dict[Backend, Any] = {

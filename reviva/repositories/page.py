@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,29 +15,10 @@ from peewee import Database, Expression, Field, Tuple, fn
 from reviva.database.fields import UTCField
 from reviva.database.statement import Param, Row, Statement
 from reviva.errors import Invalid
+from reviva.paging import ListQuery, Page
 
 MOST = 200
 """The largest page: kept here, so that no caller can forget it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery:
-    """What a caller wants of a list. `sort` holds (name, descending); `filters` the names and values to filter by."""
-
-    limit: int = 20
-    after: str | None = None
-    page: int | None = None
-    sort: tuple[tuple[str, bool], ...] = ()
-    filters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some rows of a list, the cursor of what follows, and for numbered pages how many rows there are in all."""
-
-    items: list[Row]
-    next: str | None = None
-    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +93,7 @@ def fetch(
     wanted: ListQuery,
     values: Mapping[str, Any] | None = None,
     shape: Hashable = None,
-) -> Page:
+) -> Page[Row]:
     """One page of the select that `build` makes, with `values` for its parameters.
 
     A `shape` that tells this select from all others lets its statements be compiled once and kept.

@@ -10,13 +10,13 @@ from peewee import Database
 from reviva import clock
 from reviva.database.statement import Row
 from reviva.errors import NotFound
+from reviva.paging import ListQuery, Page
 from reviva.repositories.catalog import (
     BrandRepository,
     CategoryRepository,
     DeviceModelRepository,
     RepairTypeRepository,
 )
-from reviva.repositories.page import ListQuery, Page
 from reviva.words import Group, Vocabulary
 
 FRESH_SECONDS = 5.0
@@ -31,7 +31,7 @@ class CatalogService:
         self.repairs = RepairTypeRepository(database)
         self._vocabulary: tuple[float, Vocabulary | None] = (0.0, None)
 
-    def search(self, query: str, wanted: ListQuery) -> Page:
+    def search(self, query: str, wanted: ListQuery) -> Page[Row]:
         """Models for what somebody typed, best match first; every model where nothing was typed.
 
         Three readings are tried until one finds something: as typed, with unknown words corrected; then with every word
@@ -39,7 +39,7 @@ class CatalogService:
         """
         if not query.strip():
             return self.models.listed(wanted)
-        page = Page([])
+        page: Page[Row] = Page([])
         for groups, every in self._readings(query):
             page = self.models.matching(wanted, groups, every=every)
             beyond_first = wanted.after is not None or (wanted.page or 1) > 1
