@@ -12,6 +12,7 @@ from peewee import Psycopg2Adapter
 from psycopg2 import extensions
 
 from reviva.database import green
+from reviva.database.hosts import hosts_of, joined, resolved
 from reviva.errors import SettingError
 
 log = logging.getLogger(__name__)
@@ -35,31 +36,29 @@ class Connector:
             # Its text may quote the URL, and with it the password.
             raise SettingError("The database URL is not one that PostgreSQL's libpq understands") from None
         self._parameters = {"application_name": "reviva", **_SOCKET, **named}
+        self._hosts = hosts_of(named)
+        self._first = 0
         self._timeout = connect_timeout
         self._adapter = Psycopg2Adapter()
         self.database = str(named.get("dbname") or named.get("user") or "postgres")
 
     def open(self, seconds: float) -> Any:
         """A new connection in autocommit, within about `seconds`; raises psycopg2.OperationalError."""
-        limit = min(seconds, self._timeout)
-        hosts = str(self._parameters.get("host", "")).count(",") + 1
-        # libpq counts whole seconds for each host, at least 2, and only where no wait callback is installed.
-        parameters = {"connect_timeout": max(2, math.ceil(limit / hosts)), **self._parameters}
+        limit, first = min(seconds, self._timeout), self._first
         try:
             with green.limited(limit):
-                connection = psycopg2.connect(**parameters)
+                hosts = green.within(limit, lambda: resolved(self._hosts)) if green.is_installed() else self._hosts
+                # libpq counts whole seconds for each host, at least 2, and only where no wait callback is installed.
+                timeout = {"connect_timeout": max(2, math.ceil(limit / len(hosts)))}
+                connection = psycopg2.connect(**{**timeout, **self._parameters, **joined(hosts, first)})
         except psycopg2.OperationalError:
-            self._rotate()
+            # Through a wait callback libpq never leaves a host that does not answer at all: begin with the next one.
+            # Of many who failed on the same host only one may count on, or they would skip the others.
+            if self._first == first:
+                self._first += 1
             raise
         connection.autocommit = True
         return connection
-
-    def _rotate(self) -> None:
-        """Begin with the next host: through a wait callback libpq never leaves one that does not answer at all."""
-        for name in ("host", "hostaddr", "port"):
-            first, comma, others = str(self._parameters.get(name, "")).partition(",")
-            if comma:
-                self._parameters[name] = f"{others},{first}"
 
     @staticmethod
     def is_alive(connection: Any) -> bool:

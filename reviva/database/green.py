@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import peewee
 import psycopg2
 from psycopg2 import extensions
 
 from reviva import clock
+
+Result = TypeVar("Result")
 
 # A context variable, because greenlets and threads each have their own, however early this module was imported.
 _deadline: ContextVar[float | None] = ContextVar("database_deadline", default=None)
@@ -52,9 +54,18 @@ def is_installed() -> bool:
     return extensions.get_wait_callback() is not None
 
 
+def within(seconds: float, work: Callable[[], Result]) -> Result:
+    """What `work` returns; psycopg2.OperationalError when it takes more than `seconds`. Only for a patched process."""
+    import gevent
+
+    with gevent.Timeout(seconds, psycopg2.OperationalError("the database's host was not found in time")):
+        return work()
+
+
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """What psycopg2 waits for in this greenlet, connecting too, ends after `seconds`. Nothing without `install`."""
+    """What psycopg2 waits for in this greenlet, connecting too, ends after `seconds`, be it more or less than what
+    `install` was told. Without `install` it does nothing."""
     token = _deadline.set(clock.monotonic() + seconds)
     try:
         yield

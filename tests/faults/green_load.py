@@ -14,6 +14,7 @@ if __name__ == "__main__":
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -53,15 +54,24 @@ class Load:
         self.longest = max(self.longest, time.monotonic() - began)
 
     def work(self, number: int) -> None:
-        """Requests until the end; each fifth greenlet is killed in the middle of one now and then, and begun anew."""
+        """Requests until the end. A fifth of the greenlets are killed in the middle of every second one; a tenth take
+        a connection now and then, and end without giving it back."""
         while time.monotonic() < self.ends:
             if number % 5 == 0:
                 gevent.spawn(self.ask, number).join(timeout=0.5)
                 victim = gevent.spawn(self.ask, number)
                 gevent.sleep(0.0015)
                 victim.kill()
+            elif number % 10 == 1:
+                gevent.spawn(self.forget).join()
+                gevent.sleep(0.2)
             else:
                 self.ask(number)
+
+    def forget(self) -> None:
+        """A request with a mistake in it."""
+        with suppress(Unavailable):
+            self.pool.connect()
 
     def watch(self) -> None:
         """How long the loop stood still, and how many connections there were at most."""
@@ -86,6 +96,7 @@ def main(url: str, seconds: float, greenlets: int, maximum: int, statement_timeo
     return {
         "answered": load.answered, "refused": load.refused, "refused_at_the_end": len(load.refused) - during,
         "wrong": load.wrong, "longest": load.longest, "lag": load.lag, "most_open": load.most_open,
+        "abandoned": statistics.abandoned_total,
         "open": statistics.open, "in_use": statistics.in_use, "waiting": statistics.waiting, "left": pool.stop(2),
     }  # fmt: skip
 

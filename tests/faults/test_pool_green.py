@@ -68,6 +68,7 @@ def test_without_faults_nobody_is_refused_and_the_loop_goes_on(server: Server) -
     assert result["refused"] == []
     assert len(result["answered"]) > 500
     assert result["lag"] < 0.3
+    assert result["abandoned"] > 0
 
 
 def test_terminating_every_session_each_200_ms_leaks_nothing(server: Server) -> None:
@@ -104,6 +105,17 @@ def test_a_black_hole_under_load_bounds_every_wait_and_heals_within_2_s(server: 
     assert result["longest"] < 2 + 3 + 1.5  # a statement's time, the pool's, and what rolling back may take
     assert healing(result, back) < 2
     assert result["lag"] < 0.5
+    proxy.close()
+
+
+def test_a_silent_host_is_passed_over_and_names_are_found(server: Server) -> None:
+    """libpq, waiting through a callback, would stay with the first host for ever."""
+    proxy = Proxy(server.url())
+    proxy.stall()
+    began = time.monotonic()
+    result = Program(f"{proxy.url.rpartition('/')[0]},localhost:{server.port}/postgres", 6).result()
+    assert min(result["answered"]) - began < 5
+    assert max(result["refused"], default=0) - began < 5
     proxy.close()
 
 
