@@ -8,9 +8,9 @@ import sys
 def main() -> None:
     """Runs the command line; for `serve` and `work`, gevent patches the process before anything else is imported."""
     if any(word in ("serve", "work") for word in sys.argv[1:]):
-        from gevent import monkey
+        from reviva import boot
 
-        monkey.patch_all()
+        boot.patch()
     from reviva.cli import run
 
     sys.exit(run())

@@ -21,7 +21,6 @@ _SECRET = re.compile(
     ( \bauthorization ["']? \s*[:=]\s* ["']? (?:bearer|basic)? \s*
     | \bbearer \s+
     | (?<![a-z0-9]) [a-z_-]* (?:token|password|passwd|secret|secret_key|api_?key|signature) ["']? \s*[:=]\s* ["']?
-    | ://[^\s/:@]*:
     ) ( [^\s"'&,;@}]+ )"""
 )
 
@@ -35,9 +34,12 @@ class LogSettings(Protocol):
     def log_format(self) -> str: ...
 
 
+_URL_PASSWORD = re.compile(r"(://[^\s/:@]*:)[^\s/@]+(?=@)")
+
+
 def mask(text: str) -> str:
-    """`text` with what follows Authorization, token=, password: and the like replaced by `***`."""
-    return _SECRET.sub(r"\1***", text)
+    """`text` with what follows Authorization, token=, password: and the like, and passwords in URLs, as `***`."""
+    return _URL_PASSWORD.sub(r"\1***", _SECRET.sub(r"\1***", text))
 
 
 class TextFormatter(logging.Formatter):

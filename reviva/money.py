@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Final
+
+from typing_extensions import TypedDict  # pydantic describes no other on this Python
 
 WHOLE: Final = 10_000
 """Basis points of one whole: 10,000 is 100 %."""

@@ -6,9 +6,6 @@ The process must be patched by gevent before anything else is imported; `reviva.
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
@@ -26,8 +23,9 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 from gunicorn.workers.ggevent import GeventWorker
+from prometheus_client.multiprocess import mark_process_dead
 
-from reviva import logs
+from reviva import boot, logs
 from reviva.api.problem import CONTENT_TYPE
 from reviva.api.render import to_json
 from reviva.config import Settings
@@ -93,10 +91,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def _drain_when_told(self) -> None:
         while self.alive:
             gevent.sleep(0.1)
-        self.app.served.drain()
+        gevent.spawn(self.app.served.drain)
         while True:  # a request that ends from now on goes back to waiting for the next one
             for timeout, waiting in list(self._idle.items()):
-                waiting.throw(timeout)
+                gevent.kill(waiting, timeout)
             gevent.sleep(0.1)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
@@ -173,8 +171,6 @@ def _stop(server: Any, worker: Any) -> None:
 
 def _forget(server: Any, worker: Any) -> None:
     """In the master, when a worker is gone: its gauges no longer count."""
-    from prometheus_client.multiprocess import mark_process_dead  # needs the directory that `run` sets
-
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library's own lack
 
 
@@ -183,11 +179,10 @@ def run(settings: Settings, build: Callable[[Settings], App]) -> int:
     if not monkey.is_module_patched("threading") or not issubclass(peewee._ConnectionLocal, local.local):
         raise RevivaError("gevent must patch the process before peewee is imported: start with `reviva serve`.")
     logs.setup(settings)
-    measures = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="reviva-metrics-")
     try:
         Server(settings, build).run()
     except SystemExit as end:
         return 1 if end.code else 0
     finally:
-        shutil.rmtree(measures, ignore_errors=True)
+        boot.clean()
     return 0

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from reviva.api import health, metrics
+from reviva.api import health, metrics, openapi, static
+from reviva.api.call import Call
 from reviva.api.dispatch import Application
 from reviva.api.endpoint import PUBLIC, Endpoint, get
+from reviva.api.render import to_json
 from reviva.api.serving import Hooks
+
+A_WHILE = "public, max-age=300"
+
+
+def describe(call: Call) -> bytes:
+    """This document."""
+    return _document()
+
+
+@cache
+def _document() -> bytes:
+    return to_json(openapi.document(ROUTES))
+
+
+def page(path: str, name: str, **more: Any) -> Endpoint:
+    """A file of `reviva/web` under a path of its own."""
+    return get(path, static.file(name), PUBLIC, database=False, cache=A_WHILE, documented=False, **more)
+
 
 # fmt: off
 ROUTES: tuple[Endpoint, ...] = (
+    get("/api/database/health", health.database, PUBLIC, database=False, errors=(503,)),
+
     get("/healthz", health.alive, PUBLIC, database=False, counted=False),
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),
     get("/metrics", health.measured, PUBLIC, database=False, counted=False, content_type=metrics.CONTENT_TYPE),
-    get("/api/database/health", health.database, PUBLIC, database=False),
+    get("/api/openapi.json", describe, PUBLIC, database=False, cache=A_WHILE),
+    page("/api/docs", "docs.html"), page("/api/docs/docs.js", "docs.js"), page("/api/docs/docs.css", "docs.css"),
 )
 # fmt: on
 

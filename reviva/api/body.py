@@ -111,8 +111,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> None:
 def parse_query(text: str, model: type[Model]) -> Model:
     """The query as `model`. An empty value counts as not sent; `token` is for `Call.bearer`. Raises 400 and 422."""
     try:
-        if not text.isascii():
-            text = text.encode("latin-1").decode("utf-8")
         pairs = parse_qsl(text, errors="strict", max_num_fields=MOST_PARAMETERS)
     except ValueError:
         raise MalformedRequest("The query can't be read: it must be percent-encoded UTF-8.") from None

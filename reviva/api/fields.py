@@ -21,6 +21,12 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE = re.compile(rf"RV-[{_CROCKFORD}]{{8}}")
 _MISREAD = str.maketrans("OIL", "011")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_.+][a-z0-9]+)*")
+
+SLUG_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{_SLUG.pattern}$", "maxLength": 100}
+ID_SCHEMA: Final[dict[str, Any]] = {"type": "integer", "minimum": 1, "maximum": BIGGEST_ID}
+REFERENCE_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{_REFERENCE.pattern}$"}
+"""As we write it; more is understood."""
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
@@ -84,8 +90,8 @@ class Between(GroupedMetadata):
 
     def __iter__(self) -> Iterator[Any]:
         """What pydantic applies, in order."""
-        yield BeforeValidator(_integer)
         yield Field(ge=self.least, le=self.most)
+        yield BeforeValidator(_integer)
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,8 @@ class Commas(GroupedMetadata):
 
     def __iter__(self) -> Iterator[Any]:
         """What pydantic applies, in order."""
+        yield Field(max_length=self.most)
         yield BeforeValidator(_split)
-        yield Field(min_length=1, max_length=self.most)
         yield AfterValidator(_unrepeated)
 
 
@@ -192,9 +198,9 @@ Name = Annotated[str, Line(200)]
 Notes = Annotated[str, Line(4000, least=0, several=True)]
 """Longer text, of several lines."""
 
-Slug = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(parse_slug)]
+Slug = Annotated[str, AfterValidator(parse_slug), WithJsonSchema(SLUG_SCHEMA)]
 Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
-Reference = Annotated[str, Field(max_length=20), AfterValidator(parse_reference)]
+Reference = Annotated[str, AfterValidator(parse_reference), WithJsonSchema(REFERENCE_SCHEMA)]
 Instant = Annotated[datetime, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Date = Annotated[date, BeforeValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
 Email = Annotated[

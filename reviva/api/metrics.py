@@ -1,7 +1,7 @@
 """What Prometheus reads: requests by route, method and status, and how long they took.
 
-Under several workers each writes its own memory-mapped file in PROMETHEUS_MULTIPROC_DIR, which the server sets before
-anything imports prometheus_client; whichever worker is asked adds them up.
+In the server each worker writes memory-mapped files of its own in a folder that `reviva.boot` makes; whichever worker
+is asked adds them up.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from reviva.boot import MEASURES
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -42,7 +44,7 @@ class RouteMetrics:
 
 def exposition() -> bytes:
     """Everything measured, in Prometheus' text format, over all workers."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    if MEASURES not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library's own lack

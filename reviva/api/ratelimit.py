@@ -39,9 +39,18 @@ class Limiter:
             self._before = self._now if window == self._window + 1 else {}
             self._now = {}
             self._window = int(window)
-        used = max(self._now.get(key, 0) + self._before.get(key, 0) * (1 - passed) for key in keys)
-        if used + 1 > self.limit:
-            raise TooManyRequests(max(1, ceil((1 - passed) * self._seconds)))
+        left = float(self.limit)
+        for key in keys:
+            now, before = self._now.get(key, 0), self._before.get(key, 0)
+            left = min(left, self.limit - now - before * (1 - passed))
+            if left < 1:
+                raise TooManyRequests(ceil(self._wait(now, before, passed) * self._seconds) or 1)
         for key in keys:
             self._now[key] = self._now.get(key, 0) + 1
-        return int(self.limit - used - 1)
+        return int(left) - 1
+
+    def _wait(self, now: int, before: int, passed: float) -> float:
+        """Windows until the next request gets through: in this one if `before` fades enough, else when `now` does."""
+        if now < self.limit:
+            return 1 - (self.limit - 1 - now) / before - passed
+        return 1 - passed + 1 - (self.limit - 1) / now

@@ -8,13 +8,14 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 import gevent
 import peewee
+from typing_extensions import TypedDict
 
 from reviva import config, server
-from reviva.api import health, listing
+from reviva.api import health, listing, metrics, openapi
 from reviva.api.call import Answer, Call
 from reviva.api.dispatch import Application
 from reviva.api.endpoint import PUBLIC, get, patch, post
@@ -34,9 +35,10 @@ from reviva.api.fields import (
     Slug,
 )
 from reviva.api.ratelimit import Rate
+from reviva.api.render import to_json
 from reviva.api.serving import Hooks
 from reviva.errors import NotAuthenticated, StepForbidden
-from reviva.paging import Page
+from reviva.repositories.page import Page
 
 
 class Customer(Body):
@@ -54,9 +56,9 @@ class Thing(Body):
     reference: Reference | None = None
 
 
-class ThingAnswer(TypedDict):
-    name: str
-    starts_at: datetime
+class Hello(TypedDict):
+    hello: str
+    at: datetime
 
 
 class Search(Query):
@@ -99,8 +101,12 @@ def numbers(call: Call) -> Answer:
     asked = call.query.list_query()
     first = (asked.page - 1) * asked.limit if asked.page else int(asked.after or 0)
     last = first + asked.limit
-    page = Page(range(first, min(last, 100)), str(last) if last < 100 else None, 100 if asked.page else None)
-    answer = listing.render_page(call, page, lambda number: {"number": number})
+    page = Page(
+        [{"number": n} for n in range(first, min(last, 100))],
+        str(last) if last < 100 else None,
+        100 if asked.page else None,
+    )
+    answer = listing.render_page(call, page, dict)
     answer.body["sort"], answer.body["filters"] = asked.sort, asked.filters
     return answer
 
@@ -134,6 +140,11 @@ def _raise(error: Exception) -> None:
     raise error from sqlite3.OperationalError(str(error))
 
 
+def describe(call: Call) -> bytes:
+    """The document."""
+    return to_json(openapi.document(ROUTES))
+
+
 def fail(call: Call) -> Any:
     """Fails in the way that the path names."""
     return FAILURES[call.params["how"]]()
@@ -153,7 +164,7 @@ def authenticate(call: Call) -> Any:
 
 MANAGER = Role("manager")
 ROUTES = (
-    get("/api/hello", hello, PUBLIC, cache="public, max-age=60"),
+    get("/api/hello", hello, PUBLIC, cache="public, max-age=60", answer=Hello),
     get("/api/plain", hello, PUBLIC),
     get("/api/who", who, PUBLIC),
     get("/api/manager", who, MANAGER),
@@ -162,14 +173,15 @@ ROUTES = (
     get("/api/things/{id}", thing, PUBLIC),
     get("/api/bookings/{reference}", thing, PUBLIC),
     get("/api/words/{word}", thing, PUBLIC),
-    post("/api/things", echo, PUBLIC, body=Thing, answer=ThingAnswer, status=201),
-    patch("/api/things/{id}", step, PUBLIC),
+    post("/api/things", echo, PUBLIC, body=Thing, answer=Thing, status=201),
+    patch("/api/things/{id}", step, PUBLIC, errors=(409,)),
     post("/api/optional", echo, PUBLIC, body=type("Empty", (Body,), {}), optional_body=True),
     get("/api/fail/{how}", fail, PUBLIC),
     get("/api/slow", slow, PUBLIC),
     get("/api/rare", hello, PUBLIC, rate=Rate(3, 60)),
+    get("/api/openapi.json", describe, PUBLIC),
     get("/healthz", health.alive, PUBLIC, counted=False),
-    get("/metrics", health.measured, PUBLIC, counted=False),
+    get("/metrics", health.measured, PUBLIC, counted=False, content_type=metrics.CONTENT_TYPE),
 )
 
 

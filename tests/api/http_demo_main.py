@@ -1,9 +1,9 @@
 """Runs the demo server: gevent patches the process before anything else is imported."""
 
-from gevent import monkey
+from reviva import boot
 
 if __name__ == "__main__":
-    monkey.patch_all()
+    boot.patch()
     from tests.api import http_demo
 
     http_demo.main()

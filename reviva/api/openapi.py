@@ -1,0 +1,186 @@
+"""The OpenAPI 3.1 document, made from the route table alone, so that it can't say anything else than the code does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from inspect import cleandoc
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from reviva import __version__
+from reviva.api.body import CAP
+from reviva.api.endpoint import Endpoint
+from reviva.api.fields import ID_SCHEMA, REFERENCE_SCHEMA, SLUG_SCHEMA
+from reviva.api.problem import CONTENT_TYPE
+from reviva.api.serving import SESSION_COOKIE
+
+Schema = dict[str, Any]
+_COMPONENT: Final = "#/components/schemas/{model}"
+
+_PARAMETERS: Final = {"id": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA}
+
+_FAULT: Final[Schema] = {
+    "type": "object",
+    "required": ["field", "message", "code"],
+    "properties": {
+        "field": {"type": "string", "description": "The dotted path of the field."},
+        "message": {"type": "string"},
+        "code": {"type": "string"},
+    },
+}
+_PROBLEM: Final[Schema] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "request_id": {"type": ["string", "null"]},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
+    },
+}
+
+
+def document(routes: Iterable[Endpoint]) -> Schema:
+    """The whole document. Raises ValueError for an endpoint whose handler has no docstring."""
+    shown = [endpoint for endpoint in routes if endpoint.documented]
+    schemas, definitions = _schemas(shown)
+    paths: Schema = {}
+    statuses: set[int] = set()
+    for endpoint in shown:
+        operation = _operation(endpoint, schemas)
+        statuses |= {int(status) for status, answer in operation["responses"].items() if "$ref" in answer}
+        paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Reviva", "version": __version__, "description": "Bookings of a device repair shop."},
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**definitions, "Problem": _PROBLEM, "Fault": _FAULT},
+            "responses": {_name(status): _problem(status) for status in sorted(statuses)},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A session's token, or a booking's."},
+                "token": {"type": "apiKey", "in": "query", "name": "token", "description": "A booking's token."},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+            },
+        },
+    }
+
+
+def _schemas(routes: list[Endpoint]) -> tuple[dict[Any, Schema], Schema]:
+    """The schemas of bodies, queries and answers by (method, path, part), and the definitions they refer to."""
+    inputs: list[tuple[Any, Any, TypeAdapter[Any]]] = []
+    for endpoint in routes:
+        for part, kind in (("body", endpoint.body), ("query", endpoint.query), ("answer", endpoint.answer)):
+            if kind is not None:
+                mode = "serialization" if part == "answer" else "validation"
+                inputs.append(((endpoint.method, endpoint.path, part), mode, TypeAdapter(kind)))
+    if not inputs:
+        return {}, {}
+    found, definitions = TypeAdapter.json_schemas(inputs, ref_template=_COMPONENT)
+    defined: Schema = definitions.get("$defs", {})
+    # A query is spelt out parameter by parameter, so its own schema is needed rather than a reference to it.
+    own = {key: defined[schema["$ref"].rpartition("/")[2]] for (key, _), schema in found.items() if key[2] == "query"}
+    return {key: schema for (key, _), schema in found.items()} | own, defined
+
+
+def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
+    summary, _, more = cleandoc(endpoint.handler.__doc__ or "").partition("\n")
+    if not summary:
+        raise ValueError(f"{endpoint.method} {endpoint.path}: the handler needs a docstring")
+    body, query, answer = (
+        schemas.get((endpoint.method, endpoint.path, part)) for part in ("body", "query", "answer")
+    )  # fmt: skip
+    operation: Schema = {
+        "summary": summary,
+        "operationId": endpoint.method.lower() + endpoint.template.replace("/", "_").translate({123: None, 125: None}),
+        "tags": [(endpoint.path.split("/") + [""] * 2)[2] or "service"],
+        "parameters": [*_path(endpoint), *(_query(query) if query else ())],
+        "responses": {str(endpoint.status): _success(endpoint, answer)}
+        | {str(status): _reference(status) for status in _failures(endpoint)},
+    }
+    if more.strip():
+        operation["description"] = more.strip()
+    if body is not None:
+        operation["requestBody"] = {
+            "required": not endpoint.optional_body,
+            "description": f"At most {CAP} bytes.",
+            "content": {"application/json": {"schema": body}},
+        }
+    if not endpoint.public:
+        operation["security"] = [{"bearer": []}, {"session": []}]
+        operation["description"] = f"{operation.get('description', '')} For: {endpoint.allows.name}.".strip()
+    if endpoint.cache:
+        operation["responses"]["304"] = {"description": "Not changed since the ETag of If-None-Match."}
+    return operation
+
+
+def _path(endpoint: Endpoint) -> Iterator[Schema]:
+    for name in endpoint.parameters:
+        schema = _PARAMETERS.get(name, {"type": "string", "minLength": 1})
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query(model: Schema) -> Iterator[Schema]:
+    """One parameter for each field. Lists are written with commas; what may be None is simply left out."""
+    for name, shown in model["properties"].items():
+        kinds = [each for each in shown.pop("anyOf", []) if each != {"type": "null"}]
+        shown = {key: value for key, value in shown.items() if key != "default" or value is not None}
+        description = shown.pop("description", None)
+        if kinds:
+            shown |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+        parameter = {"name": name, "in": "query", "required": name in model.get("required", ()), "schema": shown}
+        if description:
+            parameter["description"] = description
+        if shown.get("type") == "array":
+            parameter |= {"style": "form", "explode": False}
+        yield parameter
+
+
+def _success(endpoint: Endpoint, answer: Schema | None) -> Schema:
+    success: Schema = {"description": HTTPStatus(endpoint.status).phrase}
+    if endpoint.status != 204:
+        kind = endpoint.content_type.partition(";")[0]
+        fallback: Schema = {"type": "object"} if kind == "application/json" else {"type": "string"}
+        success["content"] = {kind: {"schema": answer or fallback}}
+    if endpoint.cache:
+        success["headers"] = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control")}
+    return success
+
+
+def _failures(endpoint: Endpoint) -> list[int]:
+    """The statuses that follow from what the endpoint is, and those it names itself."""
+    found = {400, 422, *endpoint.errors}  # any request may have a garbled query, or a parameter that nobody knows
+    if not endpoint.public:
+        found |= {401, 403}
+    if endpoint.parameters:
+        found.add(404)
+    if endpoint.body:
+        found |= {408, 413, 415}
+    if endpoint.counted or endpoint.rate:
+        found.add(429)
+    if endpoint.database:
+        found.add(503)
+    return sorted(found)
+
+
+def _name(status: int) -> str:
+    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
+
+
+def _reference(status: int) -> Schema:
+    return {"$ref": f"#/components/responses/{_name(status)}"}
+
+
+def _problem(status: int) -> Schema:
+    shown: Schema = {
+        "description": HTTPStatus(status).phrase,
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status in (429, 503):
+        shown["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    return shown

@@ -1,0 +1,116 @@
+"""The server process: limits, its end, and what one client can't do to another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import requests
+
+from tests.api.conftest import Demo, start_demo
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
+    demo = start_demo(tmp_path)
+    with ThreadPoolExecutor(1) as pool, requests.Session() as idle:
+        idle.get(f"{demo.url}/healthz")  # its connection stays open, and must not hold up the end
+        answer = pool.submit(demo.get, "/api/slow")
+        time.sleep(0.3)
+        before = time.monotonic()
+        assert demo.stop() == 0
+        assert time.monotonic() - before < 5
+        assert answer.result().json() == {"slow": True}
+    log = demo.log.read_text()
+    assert "stopped" in log
+    assert "Traceback" not in log
+
+
+def test_a_killed_worker_is_replaced_and_the_counts_survive(tmp_path: Path) -> None:
+    demo = start_demo(tmp_path, REVIVA_WORKERS="2")
+    try:
+        children = _workers(demo, 2)
+        for _ in range(20):
+            assert demo.get("/api/hello").ok
+        os.kill(int(children[0]), signal.SIGKILL)
+        while children[0] in _workers(demo, 2):
+            time.sleep(0.05)
+        for _ in range(20):
+            assert demo.get("/api/hello").ok
+        line = 'reviva_http_requests_total{method="GET",route="/api/hello",status="200"} 40.0'
+        assert line in demo.get("/metrics").text
+    finally:
+        assert demo.stop() == 0
+
+
+def _workers(demo: Demo, wanted: int) -> list[str]:
+    """The process ids of the workers, once there are as many as wanted."""
+    for _ in range(100):
+        children = Path(f"/proc/{demo.process.pid}/task/{demo.process.pid}/children").read_text().split()
+        if len(children) == wanted:
+            return children
+        time.sleep(0.05)
+    raise AssertionError(children)
+
+
+def test_too_many_requests_are_429(tmp_path: Path) -> None:
+    demo = start_demo(tmp_path, REVIVA_TRUSTED_PROXIES="127.0.0.1")
+    try:
+
+        def call(address: str) -> requests.Response:
+            return demo.get("/api/rare", headers={"X-Forwarded-For": address})
+
+        answers = [call("1.1.1.1") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
+        assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
+        assert answers[3].json()["type"] == "/problems/too-many-requests"
+        assert call("2.2.2.2").status_code == 200
+        assert call("6.6.6.6, 1.1.1.1").status_code == 429, "a forged hop before the proxy's own does not help"
+        assert demo.get("/api/who", headers={"X-Forwarded-For": "9.9.9.9, 3.3.3.3"}).json()["address"] == "3.3.3.3"
+    finally:
+        assert demo.stop() == 0
+
+
+def test_half_sent_heads_block_nobody_and_are_cut_off(demo: Demo) -> None:
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(closing(demo.connect())) for _ in range(100)]
+        for connection in waiting:
+            connection.sendall(b"GET /api/hello HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        assert demo.get("/api/hello").elapsed.total_seconds() < 0.5
+        stop = threading.Event()
+        threading.Thread(target=_drip, args=(waiting[0], stop), daemon=True).start()
+        try:
+            waiting[0].settimeout(14)
+            assert waiting[0].recv(100) == b"", "a head that drips in ends at the deadline, not between two drops"
+        finally:
+            stop.set()
+
+
+def _drip(connection: object, stop: threading.Event) -> None:
+    while not stop.wait(0.5):
+        try:
+            connection.send(b"x")  # type: ignore[attr-defined]
+        except OSError:
+            return
+
+
+def test_keepalive_connections_serve_many_requests(demo: Demo) -> None:
+    with requests.Session() as session:
+        for _ in range(5):
+            assert session.get(f"{demo.url}/api/hello").ok
+            assert session.post(f"{demo.url}/api/hello", data=b"x" * 1000).status_code == 405
+            assert session.post(f"{demo.url}/api/things", data=b"x" * 100_000).status_code == 415
+
+
+def test_a_slow_request_does_not_hold_up_others(demo: Demo) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        before = time.monotonic()
+        slow = [pool.submit(demo.get, "/api/slow") for _ in range(9)]
+        assert demo.get("/api/hello").elapsed.total_seconds() < 0.5
+        assert all(each.result().ok for each in slow)
+        assert time.monotonic() - before < 3
