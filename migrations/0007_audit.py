@@ -25,6 +25,7 @@ def tables(db: Database) -> list[type[Model]]:
         after = JSONField(null=True)
         request_id = TextField()
         address = TextField()
+        mac = TextField()
 
         class Meta:
             indexes = [
@@ -39,6 +40,7 @@ def tables(db: Database) -> list[type[Model]]:
         salt = TextField()
         before = JSONField(null=True)
         after = JSONField(null=True)
+        address = TextField()
 
         class Meta:
             table_name = "audit_personal"

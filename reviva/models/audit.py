@@ -35,6 +35,8 @@ class Audit(Base):
     """The fields that changed. Secrets are masked; what is personal is a salted hash of what `AuditPersonal` holds."""
     request_id = TextField(default="")
     address = TextField(default="")
+    mac = TextField()
+    """A nonce and the row's HMAC under the server's key: shows what was edited or invented even before it is sealed."""
 
     class Meta:
         indexes = [
@@ -52,6 +54,8 @@ class AuditPersonal(Base):
     salt = TextField()
     before = JSONField(null=True)
     after = JSONField(null=True)
+    address = TextField(default="")
+    """Of somebody from outside; staff's addresses stand in the row itself."""
 
     class Meta:
         table_name = "audit_personal"

@@ -7,6 +7,8 @@ from peewee import Database
 from reviva import signing
 from reviva.config import Settings
 from reviva.services.audit import AuditService
+from reviva.services.audit_seal import AuditSeal
+from reviva.services.customer import CustomerService
 
 
 class Services:
@@ -16,4 +18,6 @@ class Services:
         self.settings = settings
         self.database = database
         self.signer = signing.load(settings)
-        self.audit = AuditService(database)
+        self.audit = AuditService(database, self.signer)
+        self.audit_seal = AuditSeal(database, self.signer)
+        self.customers = CustomerService(database, self.audit)

@@ -19,6 +19,14 @@ class Actor:
     role: Role | None = None
     request_id: str = ""
     address: str = ""
+    session_id: int | None = None
+    customer_id: int | None = None
+    """The customer that a user of the role `customer` is."""
+
+    @property
+    def staff(self) -> bool:
+        """Whether they work here."""
+        return self.role is not None and self.role is not Role.CUSTOMER
 
 
 SYSTEM = Actor(ActorKind.SYSTEM)

@@ -2,26 +2,71 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from peewee import Database
 
 from reviva import clock
-from reviva.database import statement
-from reviva.models.audit import Audit
+from reviva.database.fields import write_instant
+from reviva.database.statement import Row
+from reviva.models.audit import ActorKind
+from reviva.paging import ListQuery, Page
+from reviva.repositories.audit import AuditRepository
 from reviva.services.actor import Actor
+from reviva.services.audit_content import dump, hashed, restore, split
+from reviva.signing import Signer
+
+_OUTSIDE = (ActorKind.PUBLIC, ActorKind.BOOKING)
+_SIGNED = ("actor_kind", "actor", "action", "entity", "entity_id", "before", "after", "request_id", "address")
 
 
 class AuditService:
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    def __init__(self, database: Database, signer: Signer) -> None:
+        self.signer = signer
+        self.rows = AuditRepository(database)
 
     def record(
-        self, actor: Actor, action: str, entity: str, entity_id: object, *, before: Any = None, after: Any = None
-    ) -> None:
-        """Adds a row; the caller has the transaction open. `before` and `after` hold the fields that changed."""
-        statement.insert_one(
-            self.database, Audit,
-            at=clock.now(), actor_kind=actor.kind, actor=actor.name, action=action, entity=entity,
-            entity_id=str(entity_id), before=before, after=after, request_id=actor.request_id, address=actor.address,
-        )  # fmt: skip
+        self, actor: Actor, action: str, entity: str, entity_id: object, *, before: Any = None, after: Any = None,
+        customer: int | None = None,
+    ) -> None:  # fmt: skip
+        """Adds a row; the caller has the transaction open. `before` and `after` hold the fields that changed.
+
+        Secrets and notes are masked. Personal values are kept apart, under `customer` (the id of whom they are of), so
+        that they can be erased and the row stays as it is.
+        """
+        salt, at = secrets.token_hex(16), clock.now()
+        row = {
+            "actor_kind": str(actor.kind), "actor": actor.name, "action": action, "entity": entity,
+            "entity_id": str(entity_id), "request_id": actor.request_id, "address": actor.address,
+        }  # fmt: skip
+        row_before, own_before = split(entity, before, salt)
+        row_after, own_after = split(entity, after, salt)
+        own_address = actor.address if actor.kind in _OUTSIDE or actor.customer_id else ""
+        if own_address:
+            row["address"] = hashed(salt, "address", own_address)
+        personal = None
+        if own_before or own_after or own_address:
+            owner = customer or actor.customer_id or (int(row["entity_id"]) if entity == "customer" else None)
+            personal = {
+                "customer_id": owner, "salt": salt, "before": own_before, "after": own_after, "address": own_address,
+            }  # fmt: skip
+        signed = {**row, "at": write_instant(at), "before": dump(row_before), "after": dump(row_after)}
+        mac = make_mac(self.signer, secrets.token_hex(16), signed)
+        self.rows.add({**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal)
+
+    def list(self, wanted: ListQuery) -> Page[Row]:
+        """Rows with the personal values that are not erased, newest first."""
+        page = self.rows.listed(wanted)
+        for row in page.items:
+            row["before"] = restore(row["before"], row.pop("own_before"))
+            row["after"] = restore(row["after"], row.pop("own_after"))
+            row["address"] = row.pop("own_address") or row["address"]
+        return page
+
+
+def make_mac(signer: Signer, nonce: str, stored: Mapping[str, Any]) -> str:
+    """The MAC of a row as it is stored, `at` and documents as text; the nonce makes it differ from every other's."""
+    parts = ["\0" if stored[name] is None else stored[name] for name in _SIGNED]
+    return f"{nonce}.{signer.token('audit', nonce, stored['at'], *parts)}"

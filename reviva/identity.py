@@ -1,0 +1,29 @@
+"""How people are told apart: e-mail addresses and telephone numbers in the one form in which they are compared."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from reviva.errors import Invalid
+
+
+def email_key(email: str) -> str:
+    """An address as it is compared: without case, compatibility forms and characters that can't be seen.
+
+    Mail always goes to the address that was stored, never to one that merely compares equal to it.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
+    return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "CZ")
+
+
+def e164(phone: str, region: str, field: str = "phone") -> str:
+    """A telephone number as E.164; one without a prefix is of `region` (ISO 3166-1). Raises `Invalid`."""
+    import phonenumbers  # its tables take a while to load, and most commands need none
+
+    try:
+        number = phonenumbers.parse(phone, region)
+    except phonenumbers.NumberParseException:
+        raise Invalid.field(field, "must be a telephone number", "phone") from None
+    if not phonenumbers.is_possible_number(number):
+        raise Invalid.field(field, "this telephone number can't exist", "phone")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -1,0 +1,141 @@
+"""The audit's rows, their personal values and the seals over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from peewee import JOIN, Database, fn
+
+from reviva.database import statement
+from reviva.database.ddl import backend
+from reviva.database.statement import Param, Row, Statement
+from reviva.models.audit import Audit, AuditHead, AuditPersonal, AuditSeal
+from reviva.models.user import User
+from reviva.paging import ListQuery, Page
+from reviva.repositories.base import Repository
+
+A, S, P = Audit, AuditSeal, AuditPersonal
+
+LOOK_BACK = 1000
+"""How far behind the newest sealed row a row is still looked for that was committed out of order."""
+_LOCK = 0x5EA1
+"""The advisory lock of whoever seals."""
+
+_UNSEALED = Statement(
+    lambda: (
+        A.select(A.id, A.mac)
+        .join(S, JOIN.LEFT_OUTER, on=(S.audit_id == A.id))
+        .where(S.id.is_null(), A.id > Param("low"))
+        .order_by(A.id)
+        .limit(Param("limit"))
+    )
+)
+_CONTENT = (
+    A.id, A.at, A.actor_kind, A.actor, A.action, A.entity, A.entity_id, A.before, A.after, A.request_id, A.address,
+    A.mac,
+)  # fmt: skip
+
+
+class AuditRepository(Repository[Audit]):
+    model = Audit
+    sorts = {"id": A.id, "at": A.at}
+    default_sort = (("id", True),)
+    filters = {
+        "entity": lambda entity: A.entity == entity,
+        "entity_id": lambda entity_id: A.entity_id == entity_id,
+        "actor": lambda actor: A.actor == actor,
+        "actor_kind": lambda kind: A.actor_kind == kind,
+        "action": lambda action: A.action == action,
+        "from": lambda at: A.at >= at,
+        "to": lambda at: A.at < at,
+    }
+
+    def add(self, row: dict[str, Any], personal: dict[str, Any] | None) -> None:
+        """Adds a row, and what is personal in it beside it."""
+        id = statement.insert_one(self.database, Audit, **row)
+        if personal:
+            statement.insert_one(self.database, AuditPersonal, audit_id=id, **personal)
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of rows, each with its personal values where they are not erased."""
+        personal = (P.before.alias("own_before"), P.after.alias("own_after"), P.address.alias("own_address"))
+        query = A.select(*_CONTENT[:-1], *personal).join(P, JOIN.LEFT_OUTER, on=(P.audit == A.id))
+        return self.page(wanted, query)
+
+    def unsealed(self, low: int, limit: int) -> list[Row]:
+        """Rows after id `low` that have no seal yet: `id, mac`."""
+        return _UNSEALED.all(self.database, low=low, limit=limit)
+
+    def may_seal(self) -> bool:
+        """Whether no other process is sealing; holds until the end of the transaction."""
+        if backend(self.database) == "sqlite":
+            return True  # every transaction is the only writer
+        cursor = self.database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))
+        return bool(cursor.fetchone()[0])
+
+    def head(self) -> AuditHead | None:
+        """How the chain ends."""
+        rows: list[AuditHead] = list(AuditHead.select().order_by(AuditHead.id).limit(1).bind(self.database).execute())
+        return rows[0] if rows else None
+
+    def seal(self, seals: list[dict[str, Any]], head: dict[str, Any]) -> None:
+        """Adds links to the chain and writes down its new end."""
+        for start in range(0, len(seals), 500):
+            statement.insert(self.database, AuditSeal, seals[start : start + 500])
+        changed = AuditHead.update(head).where(AuditHead.id == 1).bind(self.database).execute()
+        if not changed:
+            statement.insert_one(self.database, AuditHead, id=1, **head)
+
+    def newest_sealed(self) -> int:
+        """The highest id that has a seal."""
+        return int(self.run(S.select(fn.COALESCE(fn.MAX(S.audit_id), 0).alias("id")))[0]["id"])
+
+    def chain(self, batch: int = 1000) -> Iterator[Row]:
+        """Every link in order: `position, sealed_id, hash`, and the columns of its row, None where that is missing."""
+        position = 0
+        while True:
+            query = S.select(S.id.alias("position"), S.audit_id.alias("sealed_id"), S.hash, *_stored(self.database))
+            query = query.join(A, JOIN.LEFT_OUTER, on=(A.id == S.audit_id)).where(S.id > position)
+            rows = self.run(query.order_by(S.id).limit(batch))
+            yield from rows
+            if len(rows) < batch:
+                return
+            position = rows[-1]["position"]
+
+    def without_seal(self) -> list[Row]:
+        """Every row that has no seal, as `chain` gives it."""
+        query = A.select(*_stored(self.database)).join(S, JOIN.LEFT_OUTER, on=(S.audit_id == A.id))
+        return self.run(query.where(S.id.is_null()).order_by(A.id))
+
+    def doubles(self) -> list[int]:
+        """Ids of rows that repeat another's MAC, which is never made twice."""
+        first = A.select(A.mac, fn.MIN(A.id).alias("first")).group_by(A.mac).having(fn.COUNT(1) > 1)
+        query = A.select(A.id).join(first, on=(first.c.mac == A.mac)).where(A.id > first.c.first).order_by(A.id)
+        return [row["id"] for row in self.run(query)]
+
+    def personal(self, batch: int = 1000) -> Iterator[Row]:
+        """What is personal in rows: `audit_id, salt, before, after, address`, and the row's own `stored_…`."""
+        last = 0
+        while True:
+            query = P.select(
+                P.id, P.audit, P.salt, P.before, P.after, P.address, A.before.alias("stored_before"),
+                A.after.alias("stored_after"), A.address.alias("stored_address"),
+            )  # fmt: skip
+            rows = self.run(query.join(A, on=(A.id == P.audit)).where(P.id > last).order_by(P.id).limit(batch))
+            yield from rows
+            if len(rows) < batch:
+                return
+            last = rows[-1]["id"]
+
+    def anybody(self) -> bool:
+        """Whether there are users, whose making must have left rows."""
+        return bool(self.run(User.select(User.id).limit(1)))
+
+
+def _stored(database: Database) -> list[Any]:
+    """A row's columns as they are stored: a changed document must not be mended by reading it."""
+    text = "TEXT"
+    at = A.at.cast(text) if backend(database) == "sqlite" else A.at
+    raw = {A.at: at, A.before: A.before.cast(text), A.after: A.after.cast(text)}
+    return [raw.get(field, field).alias(f"a_{field.column_name}") for field in _CONTENT]

@@ -1,0 +1,106 @@
+"""The people whose devices are repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from peewee import EXCLUDED, Case, Expression, Query, fn
+
+from reviva import clock
+from reviva.database.statement import Param, Row, Statement
+from reviva.identity import email_key
+from reviva.models.booking import Booking
+from reviva.models.customer import Customer
+from reviva.paging import ListQuery, Page
+from reviva.repositories.base import Repository
+from reviva.repositories.words import matching
+from reviva.words import joined
+
+C = Customer
+
+
+def _upsert() -> Query:
+    fields = (C.email, C.email_key, C.name, C.phone, C.locale, C.search_text, C.created_at, C.updated_at)
+    nameless, fuller = C.name == "", (C.name == "") | (C.phone.is_null() & EXCLUDED.phone.is_null(False))
+    return (
+        C.insert({field: Param(field.column_name, field) for field in fields})
+        .on_conflict(
+            conflict_target=[C.email_key],
+            update={
+                # Only what is missing: whoever books under somebody's address must not rewrite that person.
+                C.name: Case(None, [(nameless, EXCLUDED.name)], C.name),
+                C.phone: fn.COALESCE(C.phone, EXCLUDED.phone),
+                C.search_text: Case(None, [(fuller, EXCLUDED.search_text)], C.search_text),
+            },
+        )
+        .returning(fn.COALESCE(C.merged_into, C.id).alias("id"))
+    )
+
+
+_UPSERT = Statement(_upsert)
+_KEPT = (C.merged_into.is_null(), C.anonymized_at.is_null())
+
+
+class CustomerRepository(Repository[Customer]):
+    model = Customer
+    sorts = {"id": C.id, "name": C.name, "email": C.email, "created_at": C.created_at, "updated_at": C.updated_at}
+    default_sort = (("created_at", True),)
+
+    filters = {
+        "email": lambda email: C.email_key == email_key(email),
+        "phone": lambda phone: C.phone == phone,
+        "consent": lambda given: C.marketing_consent == given,
+        "created_from": lambda at: C.created_at >= at,
+        "created_to": lambda at: C.created_at < at,
+    }
+
+    def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
+        """Those of the other filters, and of `q`: words of name, address and number."""
+        others = {name: value for name, value in filters.items() if name != "q"}
+        asked = [matching(self.database, Customer, filters["q"])] if filters.get("q") is not None else []
+        return [*super().conditions(others), *asked]
+
+    def find_or_make(self, email: str, name: str, phone: str | None, locale: str) -> int:
+        """The id of the customer with this address (or of whom they were merged into), made if there is none."""
+        now = clock.now()
+        row = _UPSERT.first(
+            self.database, email=email, email_key=email_key(email), name=name, phone=phone, locale=locale,
+            search_text=joined(part for part in (name, email, phone) if part), created_at=now, updated_at=now,
+        )  # fmt: skip
+        assert row is not None
+        return int(row["id"])
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of customers and how many bookings each has, without the merged and the erased ones."""
+        bookings = Booking.select(fn.COUNT(1)).where(Booking.customer == C.id)
+        return self.page(wanted, C.select(*_SHOWN, bookings.alias("bookings")).where(*_KEPT))
+
+    def one(self, id: int) -> Row | None:
+        """One customer as the list shows them, notes included; erased ones too."""
+        bookings = Booking.select(fn.COUNT(1)).where(Booking.customer == C.id)
+        rows = self.run(C.select(*_SHOWN, C.notes, bookings.alias("bookings")).where(C.id == id))
+        return rows[0] if rows else None
+
+    def by_email(self, email: str) -> Customer | None:
+        """Whom this address belongs to, or whom they were merged into."""
+        found = self.find(C.email_key == email_key(email))
+        return self.get(found.merged_into) if found is not None and found.merged_into else found
+
+    def merge(self, kept: int, other: int) -> None:
+        """Makes everything of `other` `kept`'s, and remembers by which address they were known."""
+        Booking.update(customer=kept).where(Booking.customer == other).bind(self.database).execute()
+        C.update(merged_into=kept).where((C.id == other) | (C.merged_into == other)).bind(self.database).execute()
+
+    def silent_since(self, moment: datetime, limit: int) -> list[Row]:
+        """Customers not yet erased who were made, and whose every booking was made or changed, before `moment`."""
+        later = Booking.select(Booking.id).where(Booking.customer == C.id, Booking.updated_at >= moment)
+        query = C.select(C.id).where(*_KEPT, C.created_at < moment, ~fn.EXISTS(later))
+        return self.run(query.order_by(C.id).limit(limit))
+
+
+_SHOWN = (
+    C.id, C.email, C.name, C.phone, C.locale, C.marketing_consent, C.consent_at, C.anonymized_at, C.merged_into,
+    C.created_at, C.updated_at, C.version,
+)  # fmt: skip

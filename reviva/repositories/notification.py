@@ -1,0 +1,50 @@
+"""Messages that are to be sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from peewee import EXCLUDED, Query
+
+from reviva import clock
+from reviva.database.statement import Param, Statement
+from reviva.models.notification import Channel, Notification, NotificationStatus
+from reviva.repositories.base import Repository
+
+N = Notification
+
+
+def _insertion() -> Query:
+    fields = (
+        N.dedupe_key, N.channel, N.template, N.recipient, N.locale, N.payload, N.booking, N.customer, N.user, N.status,
+        N.attempts, N.due_at, N.created_at,
+    )  # fmt: skip
+    query = N.insert({field: Param(field.column_name, field) for field in fields})
+    # To set a column to itself, and not DO NOTHING, so that a row comes back whether or not it is new.
+    return query.on_conflict(conflict_target=[N.dedupe_key], update={N.dedupe_key: EXCLUDED.dedupe_key}).returning(N.id)
+
+
+_INSERTION = Statement(_insertion)
+
+
+class NotificationRepository(Repository[Notification]):
+    model = Notification
+
+    def queue(
+        self, dedupe_key: str, template: str, recipient: str, *, channel: Channel = Channel.EMAIL, locale: str = "en",
+        payload: Any = None, booking: int | None = None, customer: int | None = None, user: int | None = None,
+        due_at: datetime | None = None,
+    ) -> int:  # fmt: skip
+        """Queues a message, unless one with this dedupe key was queued before; returns the row's id either way.
+
+        `payload` is what the template needs, and never a token: those are made when the message is sent.
+        """
+        now = clock.now()
+        row = _INSERTION.first(
+            self.database, dedupe_key=dedupe_key, channel=str(channel), template=template, recipient=recipient,
+            locale=locale, payload=payload or {}, booking_id=booking, customer_id=customer, user_id=user,
+            status=str(NotificationStatus.QUEUED), attempts=0, due_at=due_at or now, created_at=now,
+        )  # fmt: skip
+        assert row is not None
+        return int(row["id"])

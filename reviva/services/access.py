@@ -1,0 +1,74 @@
+"""What each role may do: one table, asked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from reviva.errors import NotFound
+from reviva.models.audit import ActorKind
+from reviva.models.user import Role
+from reviva.services.actor import Actor
+
+
+class Permission(StrEnum):
+    """Something that may be done. An endpoint names the one that it asks for."""
+
+    SELF = "self"
+    """One's own session and password: for everybody who logged in."""
+    BOOKING_OWN = "booking.own"
+    """A booking by its token, a customer's own bookings, and for staff every one; `reaches` tells which."""
+    BOOKINGS_WORK = "bookings.work"
+    CUSTOMERS_READ = "customers.read"
+    CUSTOMERS_CHANGE = "customers.change"
+    NOTIFICATIONS_READ = "notifications.read"
+    DASHBOARD_READ = "dashboard.read"
+    DATABASE_READ = "database.read"
+    CUSTOMERS_ERASE = "customers.erase"
+    """Merging, exporting and anonymising a person."""
+    NOTIFICATIONS_CHANGE = "notifications.change"
+    CATALOG_CHANGE = "catalog.change"
+    PRICES_CHANGE = "prices.change"
+    SHOPS_CHANGE = "shops.change"
+    USERS_READ = "users.read"
+    AUDIT_READ = "audit.read"
+    WEBHOOKS_CHANGE = "webhooks.change"
+    USERS_CHANGE = "users.change"
+    DATABASE_CHANGE = "database.change"
+
+    def admits(self, actor: Actor) -> bool:
+        """Whether `actor` may."""
+        if actor.kind is ActorKind.BOOKING:
+            return self is Permission.BOOKING_OWN
+        return actor.role is not None and self in GRANTED[actor.role]
+
+
+P = Permission
+_CUSTOMER: Final = frozenset({P.SELF, P.BOOKING_OWN})
+_TECHNICIAN: Final = _CUSTOMER | {
+    P.BOOKINGS_WORK, P.CUSTOMERS_READ, P.CUSTOMERS_CHANGE, P.NOTIFICATIONS_READ, P.DASHBOARD_READ, P.DATABASE_READ,
+}  # fmt: skip
+_MANAGER: Final = _TECHNICIAN | {
+    P.CUSTOMERS_ERASE, P.NOTIFICATIONS_CHANGE, P.CATALOG_CHANGE, P.PRICES_CHANGE, P.SHOPS_CHANGE, P.USERS_READ,
+    P.AUDIT_READ, P.WEBHOOKS_CHANGE,
+}  # fmt: skip
+_ADMIN: Final = _MANAGER | {P.USERS_CHANGE, P.DATABASE_CHANGE}
+
+GRANTED: Final[Mapping[Role, frozenset[Permission]]] = {
+    Role.CUSTOMER: _CUSTOMER,
+    Role.TECHNICIAN: _TECHNICIAN,
+    Role.MANAGER: _MANAGER,
+    Role.ADMIN: _ADMIN,
+}
+
+
+def reach(actor: Actor, reference: str, customer_id: int | None) -> None:
+    """Raises `NotFound` unless `actor` may see this booking, so that nobody learns of another's."""
+    if actor.staff:
+        return
+    if actor.kind is ActorKind.BOOKING and actor.name == reference:
+        return
+    if actor.customer_id is not None and actor.customer_id == customer_id:
+        return
+    raise NotFound(f"There is no booking {reference}.")

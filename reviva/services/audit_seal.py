@@ -1,0 +1,161 @@
+"""Chains the audit's rows by hash, behind the writers' backs, and checks the chain."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database.fields import write_instant
+from reviva.database.statement import Row
+from reviva.models.audit import AuditHead
+from reviva.repositories.audit import LOOK_BACK, AuditRepository
+from reviva.services.audit import make_mac
+from reviva.services.audit_content import agrees, hashed
+from reviva.signing import Signer
+
+log = logging.getLogger(__name__)
+
+BATCH = 2000
+"""Rows that one transaction seals."""
+MOST = 50
+"""Faults that a verdict names."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFault:
+    """A row that is not what it was; `problem` says in which way."""
+
+    id: int
+    problem: str
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What `verify` found; `faults` are the first bad rows by id."""
+
+    rows: int = 0
+    unsealed: int = 0
+    """Rows that are so new that no seal covers them yet; they are checked all the same."""
+    faults: list[AuditFault] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every row is what it was."""
+        return not self.faults
+
+
+class AuditSeal:
+    """Position n of the chain holds an HMAC of position n - 1, of its row's id and of the row's own MAC."""
+
+    def __init__(self, database: Database, signer: Signer) -> None:
+        self.database, self.signer = database, signer
+        self.rows = AuditRepository(database)
+        self._swept = False
+
+    def seal(self, sweep: bool = False) -> int:
+        """Seals the rows that have no seal yet; returns how many. One process at a time; the others return 0.
+
+        PostgreSQL commits ids out of order, so the chain follows the order of sealing and not of ids, and each round
+        looks a little behind the newest sealed row; with `sweep`, and in the first round, behind all of them.
+        """
+        low = 0 if sweep or not self._swept else self.rows.newest_sealed() - LOOK_BACK
+        sealed = 0
+        while self.rows.unsealed(low, 1):
+            count = self._seal_some(low)
+            sealed += count
+            if count < BATCH:
+                break
+        self._swept = True
+        return sealed
+
+    def _seal_some(self, low: int) -> int:
+        with self.database.atomic():
+            if not self.rows.may_seal():
+                return 0
+            head = self.rows.head()
+            if head and not self._is_ours(head):
+                log.error("the audit's chain does not end as it did: run `reviva audit verify`")
+                return 0
+            length, last, now = (head.length, head.hash, clock.now()) if head else (0, "", clock.now())
+            seals = []
+            for row in self.rows.unsealed(low, BATCH):
+                length, last = length + 1, self._link(length + 1, last, row["id"], row["mac"])
+                seals.append({"id": length, "audit_id": row["id"], "hash": last, "sealed_at": now})
+            if seals:
+                signature = self.signer.token("audit-head", length, last)
+                self.rows.seal(seals, {"length": length, "hash": last, "signature": signature, "sealed_at": now})
+            return len(seals)
+
+    def verify(self) -> Verdict:
+        """Reads everything and says which rows were changed, removed, inserted, moved, or cut off."""
+        verdict = Verdict()
+        head = self.rows.head()
+        self._check_chain(head, verdict)
+        for row in self.rows.without_seal():
+            verdict.rows += 1
+            verdict.unsealed += 1
+            if not self._is_whole(row):
+                verdict.faults.append(AuditFault(row["a_id"], "inserted, or changed before it was sealed"))
+        verdict.faults += [AuditFault(id, "a copy of another row") for id in self.rows.doubles()]
+        self._check_personal(verdict)
+        if not verdict.rows and head is None and self.rows.anybody():
+            verdict.faults.append(AuditFault(1, "every row is gone"))
+        verdict.faults = sorted(verdict.faults, key=lambda fault: fault.id)[:MOST]
+        return verdict
+
+    def _check_chain(self, head: AuditHead | None, verdict: Verdict) -> None:
+        position, last, newest = 0, "", 0
+        ending: dict[int, str] = {0: ""}
+        for row in self.rows.chain():
+            position, id = position + 1, row["sealed_id"]
+            verdict.rows += 1
+            if row["a_id"] is None:
+                problem = "removed"
+            elif not self._is_whole(row):
+                problem = "changed"
+            elif row["position"] != position:
+                problem = "its seal does not follow the one before"
+            elif row["hash"] != self._link(position, last, id, row["a_mac"]):
+                problem = "moved, or its seal was changed"
+            else:
+                problem = ""
+            if problem:
+                verdict.faults.append(AuditFault(id, problem))
+            position, last, newest = row["position"], row["hash"], max(newest, id)
+            if head and position == head.length:
+                ending[position] = last
+        if head is None:
+            if position:
+                verdict.faults.append(AuditFault(newest, "the end of the chain is not written down"))
+        elif not self._is_ours(head) or ending.get(head.length) != head.hash:
+            verdict.faults.append(AuditFault(newest + 1, "the chain was cut off before here"))
+
+    def _check_personal(self, verdict: Verdict) -> None:
+        for row in self.rows.personal():
+            salt, address = row["salt"], row["address"]
+            whole = (not address or row["stored_address"] == hashed(salt, "address", address)) and all(
+                agrees(salt, row[f"stored_{side}"], row[side]) for side in ("before", "after")
+            )
+            if not whole:
+                verdict.faults.append(AuditFault(row["audit_id"], "its personal values were changed"))
+
+    def _is_whole(self, row: Row) -> bool:
+        """Whether a stored row has the MAC that only we can make."""
+        stored: dict[str, Any] = {name.removeprefix("a_"): value for name, value in row.items()}
+        if isinstance(stored["at"], datetime):
+            stored["at"] = write_instant(stored["at"])
+        made = make_mac(self.signer, str(stored["mac"]).partition(".")[0], stored)
+        return hmac.compare_digest(made.encode(), str(stored["mac"]).encode())
+
+    def _link(self, position: int, last: str, audit_id: int, mac: str) -> str:
+        return self.signer.token("audit-seal", position, last, audit_id, mac)
+
+    def _is_ours(self, head: AuditHead) -> bool:
+        made = self.signer.token("audit-head", head.length, head.hash)
+        return hmac.compare_digest(made.encode(), head.signature.encode())

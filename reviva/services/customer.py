@@ -1,0 +1,91 @@
+"""The people whose devices are repaired: found or made when they book, corrected and merged by the shop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database.statement import Row
+from reviva.errors import Conflict, NotFound
+from reviva.identity import e164, email_key
+from reviva.paging import ListQuery, Page
+from reviva.repositories.customer import CustomerRepository
+from reviva.services.actor import Actor
+from reviva.services.audit import AuditService
+from reviva.words import joined
+
+DEFAULT_REGION = "GB"
+
+
+class CustomerService:
+    def __init__(self, database: Database, audit: AuditService) -> None:
+        self.database, self.audit = database, audit
+        self.customers = CustomerRepository(database)
+
+    def find_or_make(self, email: str, name: str, phone: str | None, locale: str, region: str) -> int:
+        """The id of the customer with this e-mail address, made if there is none; the caller has the transaction open.
+
+        What is known already stays: a stranger may book under anybody's address. `region` (ISO 3166-1) is that of
+        telephone numbers without a prefix. Raises `Invalid` for `customer.phone`.
+        """
+        number = e164(phone, region, "customer.phone") if phone else None
+        return self.customers.find_or_make(email, name, number, locale)
+
+    def list(self, wanted: ListQuery) -> Page[Row]:
+        """A page of customers, each with the number of their bookings."""
+        return self.customers.listed(wanted)
+
+    def get(self, id: int) -> Row:
+        """One customer, with the shop's notes. Raises `NotFound`."""
+        found = self.customers.one(id)
+        if found is None:
+            raise NotFound(f"There is no customer {id}.")
+        return found
+
+    def change(self, actor: Actor, id: int, version: int | None = None, **sent: Any) -> Row:
+        """Changes the fields sent, of email, name, phone, locale, marketing_consent and notes.
+
+        Raises `NotFound`, `VersionConflict`, `Conflict` where another customer has the address, and `Invalid`.
+        """
+        if sent.get("phone"):
+            sent["phone"] = e164(sent["phone"], DEFAULT_REGION)
+        with self.database.atomic():
+            before = self.get(id)
+            if before["anonymized_at"] or before["merged_into_id"]:
+                raise Conflict("This customer was erased or merged into another.")
+            changed = {name: value for name, value in sent.items() if before[name] != value}
+            self.customers.update(id, version, **self._columns(before, changed))
+            if changed:
+                was = {name: before[name] for name in changed}
+                self.audit.record(actor, "customer.change", "customer", id, before=was, after=changed)
+            return self.get(id)
+
+    def merge(self, actor: Actor, id: int, other: int) -> Row:
+        """Makes `other`'s bookings `id`'s, fills what `id` lacks, and lets `other`'s address lead to `id` from now on.
+
+        Raises `NotFound` and `Conflict`.
+        """
+        with self.database.atomic():
+            kept, gone = self.get(id), self.get(other)
+            if id == other or any(row["anonymized_at"] or row["merged_into_id"] for row in (kept, gone)):
+                raise Conflict("These two can't be merged: one of them was erased or merged before.")
+            missing = {name: gone[name] for name in ("name", "phone") if not kept[name] and gone[name]}
+            notes = "\n".join(note for note in (kept["notes"], gone["notes"]) if note)
+            self.customers.update(id, notes=notes, **self._columns(kept, missing))
+            self.customers.merge(id, other)
+            self.audit.record(
+                actor, "customer.merge", "customer", id, before={"other": other}, after=missing, customer=id
+            )
+            return self.get(id)
+
+    def _columns(self, before: Row, changed: dict[str, Any]) -> dict[str, Any]:
+        """The columns that follow from changed fields."""
+        now, columns = clock.now(), dict(changed)
+        if "email" in changed:
+            columns["email_key"] = email_key(changed["email"])
+        if "marketing_consent" in changed:
+            columns["consent_at"] = now
+        found_by = (changed.get(name, before[name]) for name in ("name", "email", "phone"))
+        return {**columns, "search_text": joined(text for text in found_by if text), "updated_at": now}

@@ -1,0 +1,258 @@
+"""The audit's chain: whatever is done to the rows behind the application's back is found, and nothing else is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+
+import peewee
+import pytest
+from peewee import Database
+
+from reviva.database.connection import open_database
+from reviva.database.ddl import backend
+from reviva.models import appendonly
+from reviva.paging import ListQuery
+from reviva.services import Services
+from tests.people import COMMAND, services_over
+
+SEALED, FRESH = 40, 5
+
+
+def write(services: Services, count: int) -> None:
+    for n in range(count):
+        with services.database.atomic():
+            services.audit.record(
+                COMMAND, "factor.change", "market_factor", n % 7, before={"value": n}, after={"value": n + 1}
+            )
+
+
+@pytest.fixture
+def services(database: Database) -> Services:
+    """A chain of sealed rows, the last of which holds something personal, and some newer ones without a seal."""
+    services = services_over(database)
+    write(services, SEALED - 1)
+    with database.atomic():
+        ada = services.customers.find_or_make("ada@example.com", "Ada", None, "en", "GB")
+        services.audit.record(COMMAND, "customer.change", "customer", ada, after={"name": "Ada", "phone": "+44"})
+    services.audit_seal.seal()
+    write(services, FRESH)
+    return services
+
+
+def without_guards(database: Database) -> None:
+    for table in appendonly.GUARDED:
+        for statement in appendonly.drop(table, backend(database)):
+            database.execute_sql(statement)
+
+
+Execute = Callable[[str], None]
+Tampering = Callable[[Execute, random.Random], int]
+"""Does its harm by raw SQL and returns the id of the first bad row."""
+
+
+def edit(execute: Execute, chance: random.Random) -> int:
+    id, column = chance.randint(1, SEALED + FRESH), chance.choice(
+        ["actor", "action", "entity", "entity_id", "before", "after", "request_id", "address", "mac"]
+    )  # fmt: skip
+    execute(f"UPDATE audit SET {column} = '{{\"value\":{chance.randint(100, 999)}}}' WHERE id = {id}")
+    return id
+
+
+def edit_time(execute: Execute, chance: random.Random) -> int:
+    id = chance.randint(1, SEALED + FRESH)
+    execute(f"UPDATE audit SET at = '2020-01-01 00:00:00.000000+00:00' WHERE id = {id}")
+    return id
+
+
+def edit_kind_to_null(execute: Execute, chance: random.Random) -> int:
+    id = chance.randint(1, SEALED + FRESH)
+    column = chance.choice(["before = NULL", "after = NULL", "actor_kind = 'system'"])
+    execute(f"UPDATE audit SET {column} WHERE id = {id} AND before IS NOT NULL")
+    return id if id != SEALED or "kind" in column or "after" in column else -1
+
+
+def delete(execute: Execute, chance: random.Random) -> int:
+    first = chance.randint(1, SEALED - 1)
+    execute(f"DELETE FROM audit WHERE id BETWEEN {first} AND {first + chance.randint(0, 3)}")
+    return first
+
+
+def truncate(execute: Execute, chance: random.Random) -> int:
+    execute("DELETE FROM audit_personal")
+    execute("DELETE FROM audit")
+    return 1
+
+
+COLUMNS = "at, actor_kind, actor, action, entity, entity_id, before, after, request_id, address"
+
+
+def insert_copy(execute: Execute, chance: random.Random) -> int:
+    execute(f"INSERT INTO audit (id, {COLUMNS}, mac) SELECT 900, {COLUMNS}, mac FROM audit WHERE id = 3")
+    return 900
+
+
+def insert_forged(execute: Execute, chance: random.Random) -> int:
+    execute(f"INSERT INTO audit (id, {COLUMNS}, mac) SELECT 901, {COLUMNS}, '00ff.abc' FROM audit WHERE id = 4")
+    return 901
+
+
+def swap(execute: Execute, chance: random.Random) -> int:
+    first, second = sorted(chance.sample(range(1, SEALED), 2))
+    execute("PRAGMA defer_foreign_keys = 1")
+    for old, new in ((first, -1), (second, first), (-1, second)):
+        execute(f"UPDATE audit SET id = {new} WHERE id = {old}")
+    return first
+
+
+def cut_rows_and_seals(execute: Execute, chance: random.Random) -> int:
+    first = chance.randint(2, SEALED)
+    execute(f"DELETE FROM audit WHERE id >= {first}")
+    execute(f"DELETE FROM audit_seal WHERE audit_id >= {first}")
+    return first
+
+
+def cut_all_and_rewrite_the_end(execute: Execute, chance: random.Random) -> int:
+    first = cut_rows_and_seals(execute, chance)
+    execute(f"UPDATE audit_head SET length = {first - 1}, hash = (SELECT hash FROM audit_seal WHERE id = {first - 1})")
+    return first
+
+
+def cut_seals_only(execute: Execute, chance: random.Random) -> int:
+    first = chance.randint(2, SEALED)
+    execute(f"DELETE FROM audit_seal WHERE audit_id >= {first}")
+    return first
+
+
+def remove_a_seal(execute: Execute, chance: random.Random) -> int:
+    id = chance.randint(1, SEALED - 1)
+    execute(f"DELETE FROM audit_seal WHERE audit_id = {id}")
+    return id + 1
+
+
+def edit_a_seal(execute: Execute, chance: random.Random) -> int:
+    id = chance.randint(1, SEALED)
+    execute(f"UPDATE audit_seal SET hash = 'abc' WHERE audit_id = {id}")
+    return id
+
+
+def forget_the_end(execute: Execute, chance: random.Random) -> int:
+    execute("DELETE FROM audit_head")
+    return SEALED
+
+
+def edit_what_is_personal(execute: Execute, chance: random.Random) -> int:
+    execute('UPDATE audit_personal SET after = \'{"name":"Eve","phone":"+44"}\'')
+    return SEALED
+
+
+TAMPERINGS: tuple[Tampering, ...] = (
+    edit, edit_time, edit_kind_to_null, delete, truncate, insert_copy, insert_forged, swap, cut_rows_and_seals,
+    cut_all_and_rewrite_the_end, cut_seals_only, remove_a_seal, edit_a_seal, forget_the_end, edit_what_is_personal,
+)  # fmt: skip
+
+
+def test_each_of_fifty_random_tamperings_is_found_and_named(services: Services) -> None:
+    database, chance = services.database, random.Random(20260301)
+    assert services.audit_seal.verify().ok
+
+    def execute(sql: str) -> None:
+        if not sql.startswith("PRAGMA") or backend(database) == "sqlite":
+            database.execute_sql(sql)
+
+    for n in range(60):
+        tamper = TAMPERINGS[n % len(TAMPERINGS)]
+        with database.atomic() as harm:
+            without_guards(database)
+            if backend(database) == "postgresql":
+                execute("ALTER TABLE audit_personal DROP CONSTRAINT IF EXISTS audit_personal_audit_id_fkey")
+            expected = tamper(execute, chance)
+            verdict = services.audit_seal.verify()
+            harm.rollback()
+        if expected != -1:
+            assert verdict.faults, f"{tamper.__name__} was not found"
+            assert verdict.faults[0].id == expected, f"{tamper.__name__}: {verdict.faults[:3]}"
+    assert services.audit_seal.verify().ok
+
+
+def test_an_untouched_audit_is_whole_before_and_after_sealing(services: Services) -> None:
+    verdict = services.audit_seal.verify()
+    assert (verdict.ok, verdict.rows, verdict.unsealed) == (True, SEALED + FRESH, FRESH)
+    assert services.audit_seal.seal() == FRESH
+    assert services.audit_seal.seal() == 0
+    verdict = services.audit_seal.verify()
+    assert (verdict.ok, verdict.rows, verdict.unsealed) == (True, SEALED + FRESH, 0)
+
+
+def test_everything_gone_is_found_while_there_are_users(database: Database) -> None:
+    services = services_over(database)
+    assert services.audit_seal.verify().ok
+    database.execute_sql(
+        "INSERT INTO user_account (email, email_key, name, role, active, created_at, updated_at, version) "
+        "VALUES ('a', 'a', '', 'admin', true, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 1)"
+    )
+    assert [fault.problem for fault in services.audit_seal.verify().faults] == ["every row is gone"]
+
+
+def test_a_chain_that_was_cut_is_not_mended_by_sealing_on(services: Services) -> None:
+    database = services.database
+    without_guards(database)
+    database.execute_sql("DELETE FROM audit_seal WHERE id > 20")
+    database.execute_sql("UPDATE audit_head SET length = 20, hash = (SELECT hash FROM audit_seal WHERE id = 20)")
+    assert services.audit_seal.seal() == 0
+    assert not services.audit_seal.verify().ok
+
+
+def test_a_forged_row_is_found_even_after_it_was_sealed(services: Services) -> None:
+    insert_forged(services.database.execute_sql, random.Random(1))
+    services.audit_seal.seal()
+    assert [fault.id for fault in services.audit_seal.verify().faults] == [901]
+
+
+@pytest.fixture
+def another(database_url: str) -> Iterator[Database]:
+    """A second connection, in the hands of somebody else."""
+    database = open_database(database_url)
+    database.connect()
+    yield database
+    database.close()
+
+
+def test_a_row_that_commits_late_is_sealed_late_and_is_no_alarm(services: Services, another: Database) -> None:
+    if backend(another) == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    late = services_over(another)
+    with another.atomic():
+        late.audit.record(COMMAND, "slow.import", "device_model", 1)
+        write(services, 3)
+        assert services.audit_seal.seal() == FRESH + 3
+        assert services.audit_seal.verify().ok
+    assert services.audit_seal.verify().ok
+    assert services.audit_seal.seal() == 1
+    assert services.audit_seal.verify().ok
+
+
+def test_only_one_process_seals_at_a_time(services: Services, another: Database) -> None:
+    if backend(another) == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    with another.atomic():
+        services_over(another).audit_seal.rows.may_seal()
+        assert services.audit_seal.seal() == 0
+    assert services.audit_seal.seal() == FRESH
+
+
+@pytest.mark.parametrize("sql", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit", "DELETE FROM audit_seal"])
+def test_the_database_itself_refuses_to_rewrite(services: Services, sql: str) -> None:
+    with pytest.raises((peewee.IntegrityError, peewee.InternalError, peewee.ProgrammingError), match="append-only"):
+        services.database.execute_sql(sql)
+
+
+def test_the_newest_rows_come_first_with_their_personal_values(services: Services) -> None:
+    rows = services.audit.list(ListQuery(filters={"entity": "customer"})).items
+    assert [row["after"] for row in rows] == [{"name": "Ada", "phone": "+44"}]
+    stored = services.database.execute_sql(f"SELECT after FROM audit WHERE id = {SEALED}").fetchone()[0]
+    assert "Ada" not in stored
+    assert "+44" not in stored
+    services.database.execute_sql("DELETE FROM audit_personal")
+    assert services.audit_seal.verify().ok
+    assert services.audit.list(ListQuery(filters={"entity": "customer"})).items[0]["after"]["name"] != "Ada"

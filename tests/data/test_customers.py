@@ -1,0 +1,110 @@
+"""Customers: one person, one row, whatever they type."""
+
+from __future__ import annotations
+
+import pytest
+from peewee import Database
+
+from reviva.errors import Conflict, Invalid, NotFound, VersionConflict
+from reviva.paging import ListQuery
+from reviva.services import Services
+from tests.people import COMMAND, services_over
+
+
+@pytest.fixture
+def services(database: Database) -> Services:
+    return services_over(database)
+
+
+def make(services: Services, email: str, name: str = "", phone: str | None = None, region: str = "GB") -> int:
+    with services.database.atomic():
+        return services.customers.find_or_make(email, name, phone, "en", region)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["ADA@Example.com", "ada@example.com", "\uff41da@example.com", "ada\u200b@example.com", "ADA@EXAMPLE\uff0eCOM"],
+)
+def test_an_address_is_one_person_however_it_is_written(services: Services, other: str) -> None:
+    assert make(services, "ada@example.com") == make(services, other)
+
+
+def test_an_address_that_only_looks_alike_is_another_person(services: Services) -> None:
+    assert make(services, "mike@example.com") != make(services, "m\u0131ke@example.com")
+
+
+def test_booking_again_fills_what_was_missing_and_rewrites_nothing(services: Services) -> None:
+    id = make(services, "ada@example.com", "Ada Lovelace")
+    make(services, "ada@example.com", "Somebody Else", "020 7946 0018")
+    found = services.customers.get(id)
+    assert (found["name"], found["phone"]) == ("Ada Lovelace", "+442079460018")
+
+
+@pytest.mark.parametrize(
+    ("typed", "region", "stored"),
+    [
+        ("07400 123456", "GB", "+447400123456"),
+        ("(201) 555-0123", "US", "+12015550123"),
+        ("+49 30 901820", "GB", "+4930901820"),
+    ],
+)
+def test_a_telephone_number_is_kept_as_e164_in_the_shops_region(
+    services: Services, typed: str, region: str, stored: str
+) -> None:
+    assert services.customers.get(make(services, "a@example.com", "", typed, region))["phone"] == stored
+
+
+def test_a_number_that_can_not_be_is_refused_by_field(services: Services) -> None:
+    with pytest.raises(Invalid) as refused:
+        make(services, "a@example.com", "", "12", "GB")
+    assert refused.value.faults[0].field == "customer.phone"
+
+
+def test_a_list_is_filtered_sorted_and_searched(services: Services) -> None:
+    for email, name in (("a@x.example", "Zoë Müller"), ("b@x.example", "Bob Ray"), ("c@x.example", "Zora Ray")):
+        make(services, email, name)
+
+    def names(**more: object) -> list[str]:
+        page = services.customers.list(ListQuery(sort=(("name", False),), filters=more))
+        return [row["name"] for row in page.items]
+
+    assert names() == ["Bob Ray", "Zora Ray", "Zoë Müller"]
+    assert names(q="zo") == ["Zora Ray", "Zoë Müller"]
+    assert names(q="MULLER zoe") == ["Zoë Müller"]
+    assert names(q="%_'\"") == []
+    assert names(email="B@X.EXAMPLE") == ["Bob Ray"]
+    first = services.customers.list(ListQuery(limit=2, sort=(("name", True),)))
+    rest = services.customers.list(ListQuery(limit=2, sort=(("name", True),), after=first.next))
+    assert [row["name"] for row in (*first.items, *rest.items)] == ["Zoë Müller", "Zora Ray", "Bob Ray"]
+
+
+def test_a_change_is_audited_without_the_notes_and_asks_for_the_version(services: Services) -> None:
+    id = make(services, "a@example.com", "Ada")
+    services.customers.change(COMMAND, id, 1, name="Ada L", notes="afraid of dogs", marketing_consent=True)
+    found = services.customers.get(id)
+    assert (found["name"], found["notes"], found["version"]) == ("Ada L", "afraid of dogs", 2)
+    assert found["consent_at"] is not None
+    row = services.audit.list(ListQuery(filters={"entity": "customer"})).items[0]
+    assert row["before"] == {"name": "Ada", "notes": "", "marketing_consent": False}
+    assert row["after"] == {"name": "Ada L", "notes": "***", "marketing_consent": True}
+    with pytest.raises(VersionConflict):
+        services.customers.change(COMMAND, id, 1, name="late")
+    with pytest.raises(NotFound):
+        services.customers.change(COMMAND, 999, name="nobody")
+
+
+def test_an_address_that_another_has_is_a_conflict(services: Services) -> None:
+    make(services, "a@example.com")
+    with pytest.raises(Conflict):
+        services.customers.change(COMMAND, make(services, "b@example.com"), email="A@example.com")
+
+
+def test_two_that_are_one_person_are_merged_and_both_addresses_lead_to_them(services: Services) -> None:
+    kept, other = make(services, "a@example.com"), make(services, "b@example.com", "Ada", "07400 123456")
+    merged = services.customers.merge(COMMAND, kept, other)
+    assert (merged["name"], merged["phone"]) == ("Ada", "+447400123456")
+    assert make(services, "B@example.com") == kept
+    assert [row["id"] for row in services.customers.list(ListQuery()).items] == [kept]
+    for pair in ((kept, other), (kept, kept)):
+        with pytest.raises(Conflict):
+            services.customers.merge(COMMAND, *pair)
