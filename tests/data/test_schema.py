@@ -48,8 +48,8 @@ def test_every_table_and_column_of_the_models_is_compared(database: Database) ->
 
 def test_down_and_up_again_leave_the_same_schema(database: Database) -> None:
     before = schema.read(database)
-    names = [row.name for row in migration.runner(database).status()]
-    assert migration.runner(database).down(names[0]) == names[::-1]
+    names = [step.name for step in migration.status(database)]
+    assert migration.down(database, names[0]) == names[::-1]
     assert schema.read(database) == {}
     assert migration.up(database) == names
     assert schema.read(database) == before
