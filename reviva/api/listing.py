@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Between, Query
-from reviva.repositories.page import ListQuery, Page
+from reviva.paging import ListQuery, Page
 
 MOST: Final = 200
 _OWN: Final = frozenset({"limit", "after", "page", "sort"})
@@ -59,7 +59,7 @@ class Listing(Query):
         )  # fmt: skip
 
 
-def render_page(call: Call, page: Page, item: Callable[[Any], Any]) -> Answer:
+def render_page(call: Call, page: Page[Any], item: Callable[[Any], Any]) -> Answer:
     """`{"items", "next"}`, and `total` for an offset page; the Link header keeps every other parameter."""
     body: dict[str, Any] = {"items": [item(each) for each in page.items], "next": page.next}
     if page.total is not None:
@@ -68,7 +68,7 @@ def render_page(call: Call, page: Page, item: Callable[[Any], Any]) -> Answer:
     return Answer(body, headers={"Link": f'<{following}>; rel="next"'} if following else {})
 
 
-def _following(call: Call, page: Page) -> str | None:
+def _following(call: Call, page: Page[Any]) -> str | None:
     listing: Listing = call.query
     if listing.page and page.total is not None:
         step = ("page", str(listing.page + 1)) if listing.page * listing.limit < page.total else None
