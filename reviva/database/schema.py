@@ -8,7 +8,9 @@ from typing import Any
 
 from peewee import Database, SchemaManager
 
-from reviva.database.ddl import backend
+from reviva.database import migration
+from reviva.database.ddl import Backend, backend
+from reviva.database.scratch import offline
 from reviva.models import TABLES, appendonly, fulltext
 
 HISTORY = "schema_migration"
@@ -44,19 +46,28 @@ def create(database: Database) -> None:
 
 def differences(expected: Schema, found: Schema) -> list[str]:
     """A line for each thing that is missing, too much or other than expected."""
-    lines = [f"missing: {name}: {text}" for name, text in expected.items() if name not in found]
-    lines += [f"not in the models: {name}: {text}" for name, text in found.items() if name not in expected]
+    lines = [f"lacks {name}: {text}" for name, text in expected.items() if name not in found]
+    lines += [f"too much: {name}: {text}" for name, text in found.items() if name not in expected]
     return lines + [
-        f"differs: {name}: {found[name]} (the models say: {text})"
-        for name, text in expected.items()
-        if name in found and found[name] != text
+        f"another {name}: {found[name]}, not {text}" for name, text in expected.items() if found.get(name, text) != text
     ]
 
 
+def script(kind: Backend) -> str:
+    """The whole schema as plain SQL, with the history of every migration, for an empty database. Needs no server."""
+    database = offline(kind)
+    create(database)
+    SchemaManager(migration.Applied, database).create_table(safe=False)
+    for path in sorted(migration.directory().glob("[0-9]*.py")):
+        migration.record(database, migration.Step(path.stem, path))
+    return "\n".join(["BEGIN;", *(f"{text};" for text in database.texts), "COMMIT;", ""])
+
+
 def _postgresql(database: Database) -> Iterator[tuple[str, str]]:
+    (home,) = _rows(database, "SELECT current_schema()")[0]
     for query in POSTGRESQL:
         for name, text in _rows(database, query):
-            yield name, _spaced(text)
+            yield name, _spaced(text).replace(f"{home}.", "")
 
 
 # What an extension brought is not ours.

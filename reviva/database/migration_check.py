@@ -1,0 +1,147 @@
+"""What is wrong with a schema, or will be: drift, models without a migration, statements that stop a big table."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from typing import NamedTuple
+
+from peewee import Database
+
+from reviva.database import migration, schema
+from reviva.database.ddl import backend
+from reviva.database.scratch import Statement, scratch
+
+BIG = 100_000
+"""Rows from which on a scan, a rewrite or an index takes longer than visitors wait."""
+
+
+class Hazard(NamedTuple):
+    """A kind of statement that is dangerous on a table of `rows` or more."""
+
+    pattern: str
+    """Finds it; group `table` is whom it strikes."""
+    rows: int
+    effect: str
+    advice: str
+
+
+_ALTER = r'^ALTER TABLE (?:ONLY )?(?:IF EXISTS )?"?(?P<table>\w+)"? (?:.*, )?'
+_ADD = _ALTER + r"ADD (?:COLUMN )?(?!CONSTRAINT|CHECK|FOREIGN|UNIQUE|PRIMARY|EXCLUDE)"
+_VOLATILE = r"random\(|gen_random_uuid\(|uuidv7\(|uuid_generate_v\d|clock_timestamp\(|timeofday\(|nextval\("
+_CONSTRAINT = _ALTER + r"ADD (?:CONSTRAINT \S+ )?"
+
+HAZARDS = (
+    Hazard(
+        _ADD + rf".*(?:DEFAULT.*(?:{_VOLATILE})|(?:SMALL|BIG)?SERIAL\b|GENERATED .*(?:STORED|IDENTITY))", BIG,
+        "writes the whole table anew, and nobody reads it meanwhile",
+        "add the column without a default, fill it in batches, then set the default",
+    ),
+    Hazard(
+        _ADD + r"(?!.*DEFAULT)(?!.*GENERATED).*NOT NULL", 1,
+        "fails, since the rows that are there have no value",
+        "add it with a constant DEFAULT, or NULL first and fill it",
+    ),
+    Hazard(
+        _ALTER + r"ALTER (?:COLUMN )?\S+ (?:SET DATA )?TYPE", BIG,
+        "writes the whole table and its indexes anew, and nobody reads it meanwhile",
+        "add a column of the new type, fill it in batches, let the program change over, then drop the old one",
+    ),
+    Hazard(
+        _ALTER + r"ALTER (?:COLUMN )?\S+ SET NOT NULL", BIG,
+        "reads the whole table under a lock that stops everybody",
+        "ADD CONSTRAINT … CHECK (… IS NOT NULL) NOT VALID, VALIDATE it in a migration of its own, then SET NOT NULL",
+    ),
+    Hazard(
+        _CONSTRAINT + r"(?:CHECK|FOREIGN KEY)(?!.*NOT VALID)", BIG,
+        "reads the whole table under a lock that stops writers",
+        "add it NOT VALID, and VALIDATE CONSTRAINT in the next migration",
+    ),
+    Hazard(
+        _CONSTRAINT + r"(?:UNIQUE|PRIMARY KEY|EXCLUDE)(?!.*USING INDEX)", BIG,
+        "builds an index under a lock that stops everybody",
+        "CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT … USING INDEX",
+    ),
+    Hazard(
+        r'^CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY).*? ON (?:ONLY )?"?(?P<table>\w+)"?', BIG,
+        "stops writers until the index is built",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS, alone in a migration with `atomic = False`",
+    ),
+    Hazard(
+        _ALTER + r"RENAME (?:COLUMN )?(?!CONSTRAINT)", 0,
+        "breaks the servers of the version before, which still run",
+        "add the new name beside the old one, and drop the old one in a later version",
+    ),
+    Hazard(
+        _ALTER + r"DROP (?:COLUMN )?(?!CONSTRAINT|COLUMN)", 1,
+        "breaks the servers of the version before, which still run, and loses what was in it",
+        "let a version go by in which nothing reads it",
+    ),
+    Hazard(
+        r'^DROP TABLE (?:IF EXISTS )?"?(?P<table>\w+)"?', 1,
+        "loses its rows",
+        "let a version go by in which nothing reads it, and make a backup",
+    ),
+    Hazard(
+        r'^(?:UPDATE|DELETE FROM) (?:ONLY )?"?(?P<table>\w+)"?', BIG,
+        "locks every row it changes until the whole migration commits",
+        "do it in batches, each in a transaction of its own",
+    ),
+    Hazard(
+        r'^(?:CLUSTER|VACUUM FULL|REINDEX TABLE|LOCK TABLE)(?! CONCURRENTLY) "?(?P<table>\w+)"?', BIG,
+        "stops everybody until it is done",
+        "leave it out of migrations",
+    ),
+)  # fmt: skip
+
+
+def check(database: Database) -> list[str]:
+    """A line for each thing that is wrong; none when all is well. Raises `SchemaError` for a history not ours.
+
+    Writes nothing: migrations are replayed in an empty scratch.
+    """
+    steps = migration.status(database)
+    migration.verify(steps)
+    pending = [step for step in steps if step.applied is None]
+    with scratch(database) as trial:
+        schema.create(trial)
+        models = schema.read(trial)
+    with scratch(database) as trial:
+        trial.replay([step for step in steps if step.applied is not None])
+        applied = schema.read(trial)
+        before = len(trial.statements)
+        trial.replay(pending)
+        replayed = schema.read(trial)
+        statements = trial.statements[before:]
+    lines = [f"the database: {line}" for line in schema.differences(applied, schema.read(database))]
+    lines += [f"the migrations: {line}" for line in schema.differences(models, replayed)]
+    return lines + [line for statement in statements for line in hazards(statement, sizes(database))]
+
+
+def sizes(database: Database) -> dict[str, int]:
+    """About how many rows each table has, on PostgreSQL; nothing on SQLite, where any change locks the one file."""
+    if backend(database) == "sqlite":
+        return {}
+    # A table never analysed has -1 tuples: then its file tells, in which the narrowest of our rows takes 60 bytes.
+    rows = database.execute_sql(
+        "SELECT relname, CASE WHEN reltuples > 0 THEN reltuples ELSE pg_relation_size(oid) / 60 END::bigint "
+        "FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+    ).fetchall()
+    return dict(rows)
+
+
+def hazards(statement: Statement, rows: dict[str, int]) -> list[str]:
+    """What a statement would do to tables that are there already, unless its line says `# safe: why`."""
+    sql = " ".join(statement.sql.split())
+    where = f"{statement.step.name}.py:{statement.line}"
+    if "# safe:" in linecache.getline(str(statement.step.path), statement.line):
+        return []
+    if re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY", sql, re.I) and getattr(statement.step.load(), "atomic", True):
+        return [f"{where}: {sql}: can't run in a transaction; say `atomic = False` in the migration"]
+    found = []
+    for hazard in HAZARDS:
+        match = re.search(hazard.pattern, sql, re.IGNORECASE)
+        if match and rows.get(match["table"], -1) >= hazard.rows:
+            table = f"{match['table']}, about {rows[match['table']]:,} rows"
+            found.append(f"{where}: {sql}: {hazard.effect} ({table}); {hazard.advice}")
+    return found

@@ -1,0 +1,151 @@
+"""`migrate check`: drift, models without a migration, and what would stop a big table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+import pytest
+from peewee import Database
+
+from reviva.database import migration, migration_check, schema
+from reviva.database.connection import open_database
+from reviva.database.migration import Step
+from reviva.database.scratch import Statement, scratch
+from reviva.errors import SchemaError
+
+
+def test_a_migrated_database_has_nothing_wrong(database: Database) -> None:
+    assert migration_check.check(database) == []
+
+
+def test_an_empty_database_can_be_migrated(new_url: Callable[..., str]) -> None:
+    database = open_database(new_url(migrated=False))
+    with database.connection_context():
+        assert migration_check.check(database) == []
+        assert schema.read(database) == {}
+
+
+def test_drift_is_told(database: Database) -> None:
+    database.execute_sql("DROP INDEX booking_created")
+    database.execute_sql("ALTER TABLE shop ADD COLUMN colour text")
+    lines = migration_check.check(database)
+    assert [":".join(line.split(":")[:2]) for line in lines] == [
+        "the database: lacks index booking_created", "the database: too much"
+    ]  # fmt: skip
+    assert "column shop.colour" in lines[1]
+
+
+def test_a_model_without_its_migration_is_told(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in migration.directory().glob("[0-9]*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    statement = "db.execute_sql('ALTER TABLE shop ADD COLUMN colour text')"
+    (tmp_path / "9000_colour.py").write_text(f"def up(migrator, db):\n    {statement}\n")
+    monkeypatch.setattr(migration, "directory", lambda: tmp_path)
+    (line,) = migration_check.check(database)
+    assert line.lower() == "the migrations: too much: column shop.colour: text"
+    assert "column shop.colour" not in schema.read(database)
+
+
+def test_an_unknown_history_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(migration, "directory", lambda: tmp_path)
+    with pytest.raises(SchemaError, match="newer Reviva"):
+        migration_check.check(database)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_scratch_takes_no_lock_and_leaves_nothing(database: Database) -> None:
+    with database.atomic(), scratch(database) as trial:
+        database.execute_sql("LOCK TABLE booking IN ACCESS EXCLUSIVE MODE")
+        trial.execute_sql("SET LOCAL lock_timeout = '1s'")
+        trial.replay(migration.status(database))
+        assert "booking" in trial.get_tables()
+    schemas = database.execute_sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scratch%%'").fetchall()
+    assert schemas == []
+
+
+DANGEROUS = {
+    "ALTER TABLE shop ADD COLUMN x text NOT NULL": "no value",
+    "ALTER TABLE shop ADD COLUMN x uuid DEFAULT gen_random_uuid()": "anew",
+    "ALTER TABLE shop ADD COLUMN x bigserial": "anew",
+    "ALTER TABLE shop ADD COLUMN x int GENERATED ALWAYS AS (1) STORED": "anew",
+    "ALTER TABLE shop ALTER COLUMN name TYPE varchar(20)": "anew",
+    "ALTER TABLE shop ADD COLUMN y int, ALTER COLUMN name TYPE varchar(20)": "anew",
+    "ALTER TABLE shop ALTER COLUMN phone SET NOT NULL": "reads the whole table",
+    "ALTER TABLE shop ADD CONSTRAINT c CHECK (lead_minutes > 0)": "NOT VALID",
+    "ALTER TABLE bench ADD CONSTRAINT c FOREIGN KEY (shop_id) REFERENCES shop (id)": "NOT VALID",
+    "ALTER TABLE shop ADD CONSTRAINT c UNIQUE (name)": "USING INDEX",
+    'CREATE INDEX "x" ON "shop" ("name")': "CONCURRENTLY",
+    "CREATE UNIQUE INDEX x ON shop (name)": "stops writers",
+    "ALTER TABLE shop RENAME COLUMN name TO title": "version before",
+    "ALTER TABLE shop RENAME TO store": "version before",
+    "ALTER TABLE shop DROP COLUMN phone": "version before",
+    "DROP TABLE shop": "loses its rows",
+    "UPDATE shop SET name = ''": "batches",
+}
+HARMLESS = (
+    "ALTER TABLE shop ADD COLUMN x text",
+    "ALTER TABLE shop ADD COLUMN x text NOT NULL DEFAULT ''",
+    "ALTER TABLE shop ADD CONSTRAINT c CHECK (lead_minutes > 0) NOT VALID",
+    "ALTER TABLE shop VALIDATE CONSTRAINT c",
+    "ALTER TABLE shop DROP CONSTRAINT c",
+    "ALTER TABLE shop RENAME CONSTRAINT c TO d",
+    "ALTER TABLE shop ADD CONSTRAINT c UNIQUE USING INDEX x",
+    "CREATE TABLE colour (id int NOT NULL, name text UNIQUE)",
+    "CREATE INDEX x ON colour (name)",
+)
+
+
+def statement(tmp_path: Path, sql: str, remark: str = "") -> Statement:
+    path = tmp_path / f"9000_{abs(hash((sql, remark)))}.py"
+    path.write_text(f"\n\ndef up(migrator, db):\n    db.execute_sql({sql!r}){remark}\n")
+    return Statement(Step(path.stem, path), 4, sql)
+
+
+@pytest.mark.parametrize("sql", DANGEROUS)
+def test_what_stops_a_big_table_is_told_with_its_line_and_advice(tmp_path: Path, sql: str) -> None:
+    (line,) = migration_check.hazards(statement(tmp_path, sql), {"shop": 2_000_000, "bench": 2_000_000})
+    assert ".py:4: " in line
+    assert sql in line
+    assert "2,000,000 rows" in line
+    assert DANGEROUS[sql] in line
+
+
+@pytest.mark.parametrize("sql", HARMLESS)
+def test_what_stops_nobody_is_not(tmp_path: Path, sql: str) -> None:
+    assert migration_check.hazards(statement(tmp_path, sql), {"shop": 2_000_000}) == []
+
+
+def test_a_small_table_may_be_locked_and_a_reason_silences(tmp_path: Path) -> None:
+    index = "CREATE INDEX x ON shop (name)"
+    assert migration_check.hazards(statement(tmp_path, index), {"shop": 50}) == []
+    assert migration_check.hazards(statement(tmp_path, index, "  # safe: at night"), {"shop": 10**6}) == []
+    column = "ALTER TABLE shop ADD COLUMN x text NOT NULL"
+    assert migration_check.hazards(statement(tmp_path, column), {"shop": 0}) == []
+    assert migration_check.hazards(statement(tmp_path, column), {"shop": 1}) != []
+
+
+def test_a_concurrent_index_must_be_outside_a_transaction(tmp_path: Path) -> None:
+    told = migration_check.hazards(statement(tmp_path, "CREATE INDEX CONCURRENTLY x ON shop (name)"), {"shop": 50})
+    assert "atomic = False" in told[0]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_pending_migration_is_judged_by_the_rows_that_are_there(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in migration.directory().glob("[0-9]*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "9000_index.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql(\n        'CREATE INDEX late ON category (name)'\n    )\n"
+    )
+    monkeypatch.setattr(migration, "directory", lambda: tmp_path)
+    assert not [line for line in migration_check.check(database) if "9000_index" in line]
+    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO category (slug, name, position) SELECT n, n, n FROM generate_series(1, 150000) n")
+    (line,) = [line for line in migration_check.check(database) if "9000_index" in line]
+    assert line.startswith("9000_index.py:2: CREATE INDEX late ON category (name): stops writers")
+    assert "index late" not in schema.read(database)
