@@ -38,7 +38,7 @@ from reviva.api.ratelimit import Rate
 from reviva.api.render import to_json
 from reviva.api.serving import Hooks
 from reviva.errors import NotAuthenticated, StepForbidden
-from reviva.repositories.page import Page
+from reviva.paging import Page
 
 
 class Customer(Body):
