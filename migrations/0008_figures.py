@@ -20,10 +20,13 @@ def tables(db: Database) -> list[type[Model]]:
         calls = BigIntegerField()
         errors = BigIntegerField()
         rows = BigIntegerField()
+        repeated = BigIntegerField()
+        slow = BigIntegerField()
         seconds = FloatField()
         slowest = FloatField()
         histogram = JSONField()
         sample = JSONField(null=True)
+        since = UTCField()
         updated_at = UTCField()
 
         class Meta:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from reviva.api import health, metrics, openapi, static
+from reviva.api import health, metrics, openapi, statement, static
 from reviva.api.call import Call
 from reviva.api.dispatch import Application
 from reviva.api.endpoint import PUBLIC, Endpoint, get
 from reviva.api.render import to_json
 from reviva.api.serving import Hooks
+from reviva.services.access import Permission as MAY
 
 A_WHILE = "public, max-age=300"
 
@@ -33,6 +34,8 @@ def page(path: str, name: str, **more: Any) -> Endpoint:
 # fmt: off
 ROUTES: tuple[Endpoint, ...] = (
     get("/api/database/health", health.database, PUBLIC, database=False, errors=(503,)),
+    get("/api/database/queries", statement.queries, MAY.DATABASE_CHANGE, query=statement.Statements,
+        answer=statement.StatementPage),
 
     get("/healthz", health.alive, PUBLIC, database=False, counted=False),
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),
@@ -45,4 +48,6 @@ ROUTES: tuple[Endpoint, ...] = (
 
 def create_app(services: Any, hooks: Hooks | None = None) -> Application:
     """The WSGI application over `services`."""
+    if statements := getattr(services, "statements", None):
+        statements.told = metrics.count_statements
     return Application(services, ROUTES, hooks)

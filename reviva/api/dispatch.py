@@ -21,6 +21,7 @@ from reviva.api.metrics import RouteMetrics
 from reviva.api.problem import problem, understand
 from reviva.api.ratelimit import Limiter, Rate
 from reviva.api.serving import Hooks, Serving
+from reviva.database import monitor
 from reviva.errors import MalformedRequest
 
 ORDINARY: Final = Rate(1200, 60)
@@ -83,9 +84,11 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
         call = self._call(environ)
         logs.request_id.set(call.request_id)
         metrics, upgrade = self._unmatched, False
+        activity = monitor.begin(metrics.label, watched=True)
         try:
             serving, params = self._find(call)
             metrics, upgrade = serving.metrics, serving.endpoint.upgrade
+            activity.route = metrics.label
             answer = serving(call, params)
         except HTTPError as unmatched:
             answer = self._without_route(call, unmatched)
@@ -94,6 +97,7 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
             answer = problem(understand(error, self.hooks.connection_lost), call.request_id)
         if not upgrade:
             start_response(_STATUS[answer.status], self._headers(call, answer))
+        metrics.asked(activity.statements, activity.seconds)
         self._note(call, answer, metrics, perf_counter() - started)
         if upgrade:
             raise StopIteration  # the handler had the socket to itself; this tells gunicorn that it is over

@@ -1,4 +1,4 @@
-"""What Prometheus reads: requests by route, method and status, and how long they took.
+"""What Prometheus reads: requests by route, method and status, how long they took, and their statements.
 
 In the server each worker writes memory-mapped files of its own in a folder that `reviva.boot` makes; whichever worker
 is asked adds them up.
@@ -7,12 +7,15 @@ is asked adds them up.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from reviva.boot import MEASURES
+from reviva.database.figures import Figures
+from reviva.database.statement_shape import name_of
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
@@ -21,17 +24,34 @@ _seconds = Histogram(
     "reviva_http_request_seconds", "Time from the parsed head of a request to its answer.", ("method", "route"),
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )  # fmt: skip
+_statements = Counter("reviva_http_request_statements", "Statements that requests ran.", ("method", "route"))
+_asked = Histogram(
+    "reviva_http_request_database_seconds", "Time that a request's statements took together.", ("method", "route"),
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)  # fmt: skip
+
+_OF_SHAPE: Final = ("shape", "route")
+_calls = Counter("reviva_statement_calls", "Statements run.", _OF_SHAPE)
+_time = Counter("reviva_statement_seconds", "Time that statements took, to their last row.", _OF_SHAPE)
+_rows = Counter("reviva_statement_rows", "Rows that statements returned or changed.", _OF_SHAPE)
+_errors = Counter("reviva_statement_errors", "Statements that failed.", _OF_SHAPE)
+_slow = Counter("reviva_statement_slow", "Statements slower than REVIVA_SLOW_QUERY_MS.", _OF_SHAPE)
+_repeated = Counter("reviva_statement_repeated", "Requests that ran a statement again and again (N+1).", _OF_SHAPE)
 
 
 class RouteMetrics:
     """The series of one route, looked up once: `labels()` costs more than counting does."""
 
-    __slots__ = ("_counters", "_method", "_route", "_seconds")
+    __slots__ = ("_asked", "_counters", "_method", "_route", "_seconds", "_statements", "label")
 
     def __init__(self, method: str, route: str) -> None:
         self._method, self._route = method, route
         self._seconds = _seconds.labels(method, route)
+        self._asked = _asked.labels(method, route)
+        self._statements = _statements.labels(method, route)
         self._counters: dict[int, Counter] = {}
+        self.label = f"{method} {route}"
+        """How statements are told apart by route."""
 
     def count(self, status: int, seconds: float) -> None:
         """One request was answered."""
@@ -40,6 +60,24 @@ class RouteMetrics:
             counter = self._counters[status] = _requests.labels(self._method, self._route, str(status))
         counter.inc()
         self._seconds.observe(seconds)
+
+    def asked(self, statements: int, seconds: float) -> None:
+        """What one request asked of the database."""
+        if statements:
+            self._statements.inc(statements)
+            self._asked.observe(seconds)
+
+
+def count_statements(taken: Iterable[Figures]) -> None:
+    """What a worker counted since the last time, by shape and route. A shape's text is in /api/database/queries."""
+    for figures in taken:
+        labels = name_of(figures.shape), figures.route
+        for counter, amount in (
+            (_calls, figures.calls), (_time, figures.seconds), (_rows, figures.rows), (_errors, figures.errors),
+            (_slow, figures.slow), (_repeated, figures.repeated),
+        ):  # fmt: skip
+            if amount:
+                counter.labels(*labels).inc(amount)
 
 
 def exposition() -> bytes:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from peewee import Database, PostgresqlDatabase, SqliteDatabase
 
+from reviva.database.monitored import Monitored, MonitoredSQLite
 from reviva.errors import SettingError
 
 PRAGMAS = {
@@ -23,7 +24,7 @@ OLDEST_SQLITE = (3, 37, 0)
 """The first with STRICT tables."""
 
 
-class SQLite(SqliteDatabase):
+class SQLite(MonitoredSQLite, SqliteDatabase):
     """SQLite in WAL mode. Every transaction is IMMEDIATE, and one lock keeps the process's writers in line."""
 
     field_types = {**SqliteDatabase.field_types, "UTC": "TEXT", "DATE": "TEXT", "FLOAT": "REAL"}
@@ -56,7 +57,7 @@ class SQLite(SqliteDatabase):
             self.writer.release()
 
 
-class Postgres(PostgresqlDatabase):
+class Postgres(Monitored, PostgresqlDatabase):
     """PostgreSQL without a pool: for commands that need one connection."""
 
     field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ", "TEXT": 'TEXT COLLATE "C"'}

@@ -6,9 +6,11 @@ from peewee import Database
 
 from reviva import signing
 from reviva.config import Settings
+from reviva.database.pool import PooledPostgres
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.customer import CustomerService
+from reviva.services.statement import StatementService
 
 
 class Services:
@@ -21,3 +23,16 @@ class Services:
         self.audit = AuditService(database, self.signer)
         self.audit_seal = AuditSeal(database, self.signer)
         self.customers = CustomerService(database, self.audit)
+        self.statements = StatementService(database, settings.slow_query_ms)
+
+    def start(self) -> None:
+        """In a worker, before the first request: what goes on in the background begins."""
+        if isinstance(self.database, PooledPostgres):
+            self.database.start()
+        self.statements.start()
+
+    def stop(self) -> None:
+        """After the last request."""
+        self.statements.stop()
+        if isinstance(self.database, PooledPostgres):
+            self.database.stop()
