@@ -22,6 +22,8 @@ class Proxy:
         self.cut_after: bytes | None = None
         """These bytes still reach the server, and its answer no longer the client."""
         self.accepted = 0
+        self.passed = 0
+        """Pieces of data passed on, in either direction."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         port = self._listener.getsockname()[1]
         self.url = urlunsplit(there._replace(netloc=f"{there.netloc.rpartition('@')[0]}@127.0.0.1:{port}"))
@@ -78,6 +80,7 @@ class Proxy:
                 cut = self.cut_after is not None and self.cut_after in data
                 if cut:
                     source.shutdown(socket.SHUT_WR)
+                self.passed += 1
                 sink.sendall(data)
                 if cut:
                     break

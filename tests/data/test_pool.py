@@ -202,6 +202,54 @@ def test_a_held_connection_that_breaks_is_told_and_thrown_away(pool: PooledPostg
         assert pid(pool)
 
 
+def test_the_error_of_the_caller_is_told_when_the_connection_is_lost_too(pool: PooledPostgres, url: str) -> None:
+    @pool.connection_context()
+    @pool.atomic()
+    def work() -> None:
+        execute(url, "SELECT pg_terminate_backend(%s, 1000)", pid(pool))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert pool.statistics().open == 0
+
+
+def test_one_answer_is_enough_to_be_trusted_again(url: str) -> None:
+    proxy = Proxy(url)
+    pool = PooledPostgres(proxy.url)
+
+    def asked() -> bool:
+        before = proxy.passed
+        pool.connect()
+        pool.close()
+        return proxy.passed > before
+
+    pool.connect()
+    pool.close()
+    assert not asked()
+    pool.places.distrust()
+    assert [asked(), asked()] == [True, False]
+    with clock.travel(timedelta(seconds=6)):
+        assert [asked(), asked()] == [True, False]
+    pool.stop(1)
+    proxy.close()
+
+
+def test_who_is_interrupted_while_connecting_takes_no_place(
+    pool: PooledPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pool.places.connector, "open", interrupted)
+        for _ in range(5):
+            with pytest.raises(KeyboardInterrupt):
+                pool.connect()
+    with pool.connection_context():
+        assert pid(pool)
+
+
 def test_an_open_transaction_is_rolled_back_when_given_back(pool: PooledPostgres, url: str) -> None:
     execute(url, "CREATE TABLE kept (id int)")
     pool.connect()
