@@ -6,6 +6,7 @@ from typing import Any
 
 from reviva.api import metrics
 from reviva.api.call import Answer, Call
+from reviva.api.serving import SESSION_COOKIE
 from reviva.errors import DatabaseUnavailable
 
 
@@ -29,8 +30,17 @@ def measured(call: Call) -> bytes:
 def database(call: Call) -> Answer:
     """The database's health: everything for staff, else only the status; 503 when it is down."""
     report: dict[str, Any] = call.services.health.report()
-    shown = report if call.actor is not None else {"status": report["status"]}
-    return Answer(shown, 503 if report["status"] == "down" else 200)
+    down = report["status"] == "down"
+    shown = report if not down and _known(call) else {"status": report["status"]}
+    return Answer(shown, 503 if down else 200)
+
+
+def _known(call: Call) -> bool:
+    """Whether the caller has a session. The endpoint has no connection, so that it answers even without one."""
+    if call.bearer is None and call.cookie(SESSION_COOKIE) is None:
+        return False
+    with call.services.database.connection_context():
+        return call.actor is not None and getattr(call.actor, "role", None) != "customer"
 
 
 def initialise(call: Call) -> Answer:
