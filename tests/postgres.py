@@ -51,6 +51,12 @@ class Server:
         self._data = self.folder / "data"
         self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "-D", str(self._data))
         self.port = free_port()
+        # Ends with the pipe from this process, so that not even a killed test run leaves a server behind.
+        stop = f"'{self._binaries}/pg_ctl' -D '{self._data}' -m immediate stop"
+        command = ["sh", "-c", f"read _; {stop} >/dev/null 2>&1; rm -rf '{self.folder}'"]
+        self._guard = subprocess.Popen(
+            command, stdin=subprocess.PIPE, user=self._user, cwd=tempfile.gettempdir(), start_new_session=True
+        )
         self.start()
 
     def _run(self, program: str, *arguments: str) -> None:
@@ -106,10 +112,7 @@ class Server:
 
     def remove(self) -> None:
         """Stop it and delete its data."""
-        if (self._data / "postmaster.pid").exists():
-            with suppress(subprocess.CalledProcessError):
-                self.stop("immediate")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._guard.communicate()
 
 
 def _children(pid: int) -> list[int]:
