@@ -94,8 +94,9 @@ class CustomerRepository(Repository[Customer]):
         C.update(merged_into=kept).where((C.id == other) | (C.merged_into == other)).bind(self.database).execute()
 
     def silent_since(self, moment: datetime, limit: int) -> list[Row]:
-        """Customers not yet erased who were made, and whose every booking was made or changed, before `moment`."""
-        later = Booking.select(Booking.id).where(Booking.customer == C.id, Booking.updated_at >= moment)
+        """Customers not yet erased who were made, and all of whose bookings took place and changed, before `moment`."""
+        recent = (Booking.updated_at >= moment) | (Booking.starts_at >= moment)
+        later = Booking.select(Booking.id).where(Booking.customer == C.id, recent)
         query = C.select(C.id).where(*_KEPT, C.created_at < moment, ~fn.EXISTS(later))
         return self.run(query.order_by(C.id).limit(limit))
 

@@ -10,7 +10,13 @@ from reviva.database.pool import PooledPostgres
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.customer import CustomerService
+from reviva.services.login import LoginService
+from reviva.services.one_time import OneTimeLinks
+from reviva.services.password import Passwords
+from reviva.services.session import SessionService
 from reviva.services.statement import StatementService
+from reviva.services.throttle import Throttle
+from reviva.services.user import UserService
 
 
 class Services:
@@ -22,6 +28,12 @@ class Services:
         self.signer = signing.load(settings)
         self.audit = AuditService(database, self.signer)
         self.audit_seal = AuditSeal(database, self.signer)
+        self.passwords = Passwords()
+        self.links = OneTimeLinks(database, self.signer)
+        self.sessions = SessionService(database, self.signer, self.audit)
+        throttle = Throttle(database, self.signer)
+        self.login = LoginService(database, self.audit, self.sessions, self.passwords, throttle, self.links)
+        self.users = UserService(database, self.audit, self.sessions, self.passwords, self.login)
         self.customers = CustomerService(database, self.audit)
         self.statements = StatementService(database, settings.slow_query_ms)
 

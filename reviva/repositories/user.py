@@ -1,0 +1,117 @@
+"""People who log in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peewee import JOIN, fn
+
+from reviva.database.ddl import backend
+from reviva.database.statement import Param, Row, Statement
+from reviva.identity import email_key
+from reviva.models.customer import Customer
+from reviva.models.user import Role, Session, User
+from reviva.paging import ListQuery, Page
+from reviva.repositories.base import Repository
+from reviva.repositories.customer import CustomerRepository
+
+U, S = User, Session
+
+_SHOWN = (U.id, U.email, U.name, U.role, U.active, U.last_login_at, U.created_at, U.updated_at, U.version)
+_FOR_LOGIN = Statement(
+    lambda: U.select(U.id, U.email, U.name, U.role, U.active, U.password_hash).where(U.email_key == Param("key"))
+)
+_RESOLVE = Statement(
+    lambda: (
+        S.select(
+            S.id, S.used_at, S.expires_at, S.ended_at, U.id.alias("user_id"), U.role, U.active,
+            Customer.id.alias("customer_id"),
+        )
+        .join(U)
+        .join(Customer, JOIN.LEFT_OUTER, on=(Customer.user == U.id))
+        .where(S.token_hash == Param("token_hash"))
+    )
+)  # fmt: skip
+
+
+class UserRepository(Repository[User]):
+    model = User
+    sorts = {
+        "id": U.id, "email": U.email, "name": U.name, "role": U.role, "created_at": U.created_at,
+        "last_login_at": U.last_login_at,
+    }  # fmt: skip
+    default_sort = (("id", False),)
+    filters = {
+        "role": lambda roles: U.role.in_(roles if isinstance(roles, tuple) else (roles,)),
+        "active": lambda active: U.active == active,
+        "email": lambda email: U.email_key == email_key(email),
+    }
+    noun = "user"
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of users, without their password hashes."""
+        return self.page(wanted, U.select(*_SHOWN))
+
+    def one(self, id: int) -> Row | None:
+        """One user as the list shows them."""
+        rows = self.run(U.select(*_SHOWN).where(U.id == id))
+        return rows[0] if rows else None
+
+    def for_login(self, key: str) -> Row | None:
+        """The user with this e-mail key: `id, email, name, role, active, password_hash`."""
+        return _FOR_LOGIN.first(self.database, key=key)
+
+    def lock_admins(self) -> set[int]:
+        """The ids of those who can act as admins. None of them changes until the end of the transaction."""
+        query = U.select(U.id).where(U.role == Role.ADMIN, U.active, U.password_hash.is_null(False)).order_by(U.id)
+        if backend(self.database) == "postgresql":
+            query = query.for_update()
+        return {row["id"] for row in self.run(query)}
+
+    def note_login(self, id: int, at: Any, **changes: Any) -> None:
+        """Remembers a login; not a change of the user, so the version stays."""
+        U.update(last_login_at=at, **changes).where(U.id == id).bind(self.database).execute()
+
+    def link_customer(self, user: int, email: str) -> None:
+        """Makes the customer with the user's address theirs, so that they see their bookings."""
+        id = CustomerRepository(self.database).find_or_make(email, "", None, "en")
+        Customer.update(user=user).where(Customer.id == id).bind(self.database).execute()
+
+
+class SessionRepository(Repository[Session]):
+    model = Session
+    sorts = {"id": S.id, "created_at": S.created_at, "used_at": S.used_at, "expires_at": S.expires_at}
+    default_sort = (("id", True),)
+    filters = {
+        "user": lambda user: S.user == user,
+        "live": lambda live: S.ended_at.is_null(live),
+    }
+    noun = "session"
+
+    def resolve(self, token_hash: str) -> Row | None:
+        """The session with this token and whose it is, in one statement."""
+        return _RESOLVE.first(self.database, token_hash=token_hash)
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of sessions and whose they are, never with a token or its hash."""
+        shown = (S.id, S.device, S.address, S.created_at, S.used_at, S.expires_at, S.ended_at, S.end_reason)
+        return self.page(wanted, S.select(*shown, U.id.alias("user_id"), U.email).join(U))
+
+    def end(self, reason: str, at: Any, *conditions: Any) -> list[int]:
+        """Ends the live sessions that meet the conditions; returns their ids."""
+        query = S.update(ended_at=at, end_reason=reason).where(S.ended_at.is_null(), *conditions).returning(S.id)
+        return [row["id"] for row in self.run(query)]
+
+    def touch(self, id: int, at: Any) -> None:
+        """Remembers when a session was used."""
+        S.update(used_at=at).where(S.id == id, S.used_at < at).bind(self.database).execute()
+
+    def forget(self, before: Any) -> int:
+        """Removes sessions that ended or expired before then."""
+        return int(S.delete().where(fn.COALESCE(S.ended_at, S.expires_at) < before).bind(self.database).execute())
+
+    def live(self, user: int, now: Any) -> list[Row]:
+        """A user's sessions that have not ended, newest first."""
+        shown = (S.id, S.device, S.address, S.created_at, S.used_at, S.expires_at)
+        query = S.select(*shown).where(S.user == user, S.ended_at.is_null(), S.expires_at > now)
+        return self.run(query.order_by(S.id.desc()).limit(200))

@@ -1,0 +1,63 @@
+"""Slows down whoever guesses: by account and by address, in the database, so for all processes together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+
+from peewee import Database
+
+from reviva import clock
+from reviva.errors import TooManyRequests
+from reviva.repositories.throttle import ThrottleRepository
+from reviva.signing import Signer
+
+LOCKED = timedelta(minutes=15)
+FORGOTTEN = timedelta(hours=1)
+"""After so long without a failure the count starts anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """`free` failures cost nothing, each further one twice the wait of the one before, the `locked`-th a long one."""
+
+    free: int
+    locked: int
+
+    def wait(self, failures: int) -> timedelta:
+        """How long the next try has to wait after so many."""
+        if failures >= self.locked:
+            return LOCKED
+        return timedelta(seconds=min(60, 2 ** (failures - self.free - 1)) if failures > self.free else 0)
+
+
+ACCOUNT = Patience(free=8, locked=20)
+ADDRESS = Patience(free=40, locked=120)
+
+
+class Throttle:
+    """Counts a try before it is known to be a failure, so that guessing in parallel gains nothing."""
+
+    def __init__(self, database: Database, signer: Signer) -> None:
+        self.signer = signer
+        self.counts = ThrottleRepository(database)
+
+    def key(self, kind: str, value: str) -> str:
+        """What an account or an address is counted under: nothing that tells which it is."""
+        return f"{kind}:{self.signer.token('throttle', kind, value)}"
+
+    def admit(self, key: str, patience: Patience) -> bool:
+        """Counts a try; the caller has the transaction open. True when this one locks the key.
+
+        Raises `TooManyRequests` while the key has to wait.
+        """
+        now = clock.now()
+        until = self.counts.blocked_until(key)
+        if until and until > now:
+            raise TooManyRequests(ceil((until - now).total_seconds()), "Too many failures: try again later.")
+        failures = self.counts.tried(key, now, now - FORGOTTEN)
+        wait = patience.wait(failures)
+        if wait:
+            self.counts.block(key, now + wait)
+        return failures >= patience.locked
