@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reviva.database.statement import Param, Statement
 from reviva.models import Bench, Closure, Hours, Shop
 from reviva.repositories.base import Repository
 
@@ -10,6 +11,11 @@ class ShopRepository(Repository[Shop]):
     model = Shop
     sorts = {"slug": Shop.slug, "name": Shop.name, "created_at": Shop.created_at}
     default_sort = (("slug", False),)
+
+    def named(self, slug: str | None) -> Shop | None:
+        """The active shop of this name; without a name, the first."""
+        row = _FIRST.first(self.database) if slug is None else _NAMED.first(self.database, slug=slug)
+        return Shop(**row) if row else None
 
 
 class HoursRepository(Repository[Hours]):
@@ -22,3 +28,7 @@ class ClosureRepository(Repository[Closure]):
 
 class BenchRepository(Repository[Bench]):
     model = Bench
+
+
+_FIRST = Statement(lambda: Shop.select().where(Shop.active).order_by(Shop.id).limit(1))
+_NAMED = Statement(lambda: Shop.select().where(Shop.active, Shop.slug == Param("slug")))

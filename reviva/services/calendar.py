@@ -1,0 +1,108 @@
+"""When a shop is open, as instants. Hours are local wall time, so a day may have 23 or 25 hours; nothing here asks a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from reviva.models.shop import STEP_MINUTES
+
+STEP = timedelta(minutes=STEP_MINUTES)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Open from one instant until before another."""
+
+    opens: datetime
+    closes: datetime
+
+
+def whole_step(at: datetime) -> datetime:
+    """The first step's beginning from an instant on."""
+    return at + (datetime.min.replace(tzinfo=UTC) - at) % STEP
+
+
+class Calendar:
+    """A shop's opening: weekly spans in its zone, without the days it is closed."""
+
+    def __init__(
+        self, timezone: str, hours: Sequence[tuple[int, int, int]], closures: Sequence[tuple[date, date]], grid: int
+    ) -> None:
+        """`hours` are (weekday, opens, closes) in minutes after local midnight; `closures` are (first, last day)."""
+        self.zone = ZoneInfo(timezone)
+        self.hours, self.closures, self.grid = hours, closures, grid
+        self.longest = max((closes - opens for _, opens, closes in hours), default=0)
+
+    @classmethod
+    def of(cls, shop: Any, hours: Sequence[Any], closures: Sequence[Any]) -> Calendar:
+        """The calendar of a shop from its rows."""
+        week = sorted((row.weekday, row.opens, row.closes) for row in hours)
+        return cls(shop.timezone, week, [(row.starts_on, row.ends_on) for row in closures], shop.grid_minutes)
+
+    def spans(self, day: date) -> Iterator[Span]:
+        """A day's opening in order."""
+        if any(first <= day <= last for first, last in self.closures):
+            return
+        for weekday, opens, closes in self.hours:
+            if weekday == day.weekday():
+                yield Span(whole_step(self.instant(day, opens)), self.instant(day, closes))
+
+    def instant(self, day: date, minutes: int) -> datetime:
+        """The instant of a wall time. One that the clock skips counts as the instant it jumps from."""
+        naive = datetime.combine(day, time()) + timedelta(minutes=minutes)
+        return naive.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def starts(self, day: date, minutes: int) -> Iterator[datetime]:
+        """The starts on the grid, on a day, of jobs of so many minutes.
+
+        A job must end before its span does, unless it is longer than any span: then it goes on at the next opening.
+        """
+        needed = timedelta(minutes=minutes) if minutes <= self.longest else STEP
+        for span in self.spans(day):
+            at, last = span.opens, span.closes - needed
+            while at <= last:
+                if self.on_grid(at):
+                    yield at
+                at += STEP
+
+    def on_grid(self, at: datetime) -> bool:
+        """Whether a job may start at this minute of the wall clock."""
+        local = at.astimezone(self.zone)
+        return (local.hour * 60 + local.minute) % self.grid == 0 and not (local.second or local.microsecond)
+
+    def accepts(self, at: datetime, minutes: int) -> bool:
+        """Whether a job of so many minutes can start then, as far as opening goes."""
+        needed = timedelta(minutes=minutes) if minutes <= self.longest else STEP
+        day = at.astimezone(self.zone).date()
+        return any(span.opens <= at and at + needed <= span.closes for span in self.spans(day))
+
+    def steps(self, starts_at: datetime, minutes: int) -> list[datetime]:
+        """The steps that a job takes, from its start on through open time only; [] if it never fits within a year."""
+        wanted = -(-minutes // STEP_MINUTES)
+        taken: list[datetime] = []
+        day = starts_at.astimezone(self.zone).date()
+        for ahead in range(366):
+            for span in self.spans(day + ahead * DAY):
+                at = max(span.opens, starts_at) if not taken else span.opens
+                while at < span.closes and len(taken) < wanted:
+                    taken.append(at)
+                    at += STEP
+                if len(taken) == wanted:
+                    return taken
+        return []
+
+    def occupied(self, starts_at: datetime, minutes: int, buffer: int) -> list[datetime]:
+        """The steps that a job keeps its bench for: its own, and those of the buffer after it, open or not."""
+        own = self.steps(starts_at, minutes)
+        spare = -(-(minutes + buffer) // STEP_MINUTES) - len(own)
+        return own + [own[-1] + STEP * n for n in range(1, spare + 1)] if own else []
+
+    def skipped(self, wall: datetime) -> bool:
+        """Whether a naive wall time does not exist, because the clock jumps over it."""
+        there = wall.replace(tzinfo=self.zone).astimezone(UTC).astimezone(self.zone)
+        return there.replace(tzinfo=None) != wall

@@ -1,0 +1,107 @@
+"""Shops, and when they have a bench free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from peewee import Database
+
+from reviva import clock
+from reviva.errors import Invalid, NotFound
+from reviva.models import Bench, Closure, Hours, Shop
+from reviva.models.shop import STEP_MINUTES
+from reviva.repositories.booking import SlotRepository
+from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
+from reviva.services.calendar import DAY, Calendar
+
+
+FRESH_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenShop:
+    """A shop with all that a booking must know of it."""
+
+    shop: Shop
+    calendar: Calendar
+    benches: tuple[int, ...]
+    """Ids of the benches in use, ascending."""
+
+
+class ShopService:
+    def __init__(self, database: Database) -> None:
+        self.shops = ShopRepository(database)
+        self.hours, self.closures = HoursRepository(database), ClosureRepository(database)
+        self.benches, self.slots = BenchRepository(database), SlotRepository(database)
+        self._kept: dict[int, tuple[float, OpenShop | None]] = {}
+
+    def find(self, slug: str | None) -> Shop:
+        """The shop of this name; without one, the first. Raises `Invalid` or, where there is no shop at all, `NotFound`."""
+        shop = self.shops.named(slug)
+        if shop is None:
+            raise NotFound("No shop is set up.") if slug is None else unknown(slug)
+        return shop
+
+    def open(self, slug: str | None) -> OpenShop:
+        """The shop of this name with its calendar and benches.
+
+        What hangs on a shop is read again when the shop's version has gone up, and every few seconds in any case.
+        """
+        shop = self.find(slug)
+        read_at, kept = self._kept.get(shop.id, (0.0, None))
+        if kept is None or kept.shop.version != shop.version or clock.monotonic() - read_at > FRESH_SECONDS:
+            calendar = Calendar.of(
+                shop, self.hours.some(Hours.shop == shop.id), self.closures.some(Closure.shop == shop.id)
+            )
+            benches = self.benches.some(Bench.shop == shop.id, Bench.active)
+            kept = OpenShop(shop, calendar, tuple(bench.id for bench in benches))
+            self._kept[shop.id] = clock.monotonic(), kept
+        return replace(kept, shop=shop)
+
+    def availability(self, place: OpenShop, minutes: int, first: date | None, days: int) -> list[dict[str, Any]]:
+        """The starts at which a bench is free for a job of so many minutes, from a local day on: `starts_at, ends_at, free`."""
+        calendar, shop = place.calendar, place.shop
+        now = clock.now()
+        day = first or now.astimezone(calendar.zone).date()
+        earliest, latest = bookable(shop, now)
+        jobs = []
+        for ahead in range(days):
+            for start in calendar.starts(day + ahead * DAY, minutes):
+                if earliest <= start <= latest and (steps := calendar.occupied(start, minutes, shop.buffer_minutes)):
+                    jobs.append((start, steps[-(-minutes // STEP_MINUTES) - 1], steps))
+        if not jobs or not place.benches:
+            return []
+        busy = self.slots.busy(place.benches, jobs[0][0], max(job[2][-1] for job in jobs), now)
+        return [
+            {"starts_at": start, "ends_at": start_to_end(start, last, minutes), "free": free}
+            for start, last, steps in jobs
+            if (free := free_benches(place.benches, busy, steps))
+        ]
+
+
+def start_to_end(start: datetime, last_step: datetime, minutes: int) -> datetime:
+    """When a job ends: within its last step, at the minute."""
+    return last_step + timedelta(minutes=(minutes - 1) % STEP_MINUTES + 1)
+
+
+def free_benches(benches: Sequence[int], busy: dict[datetime, set[int]], steps: Sequence[datetime]) -> int:
+    """How many benches are free in all of some steps."""
+    taken: set[int] = set()
+    for step in steps:
+        if step in busy:
+            taken |= busy[step]
+            if len(taken) == len(benches):
+                return 0
+    return len(benches) - len(taken)
+
+
+def bookable(shop: Shop, now: datetime) -> tuple[datetime, datetime]:
+    """From when until when a customer may book: after the lead time, before the horizon."""
+    return now + timedelta(minutes=shop.lead_minutes), now + timedelta(days=shop.horizon_days)
+
+
+def unknown(slug: str) -> Invalid:
+    return Invalid.field("shop", f"there is no shop {slug!r}", "unknown-shop")
