@@ -62,7 +62,7 @@ class JSONField(TextField):
     """
 
     def db_value(self, value: Any) -> str | None:
-        return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+        return None if value is None else orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z).decode()
 
     def python_value(self, value: Any) -> Any:
         return None if value is None else orjson.loads(value)

@@ -26,7 +26,6 @@ from reviva.models import (
 )
 from reviva.repositories.base import Repository
 from reviva.repositories.words import matching
-from reviva.words import words
 
 B, S = Booking, BookingSlot
 
@@ -75,19 +74,22 @@ class BookingRepository(Repository[Booking]):
     }  # fmt: skip
     default_sort = (("created_at", True),)
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        self.filters = {
-            "status": lambda words: B.status.in_(words),
-            "q": lambda text: matching(database, Booking, words(text)),
-            "assigned_to": lambda user: B.assigned_to == user,
-            "customer": lambda customer: B.customer == customer,
-            "shop": lambda slugs: Shop.slug.in_(slugs),
-            "created_from": lambda at: B.created_at >= at,
-            "created_to": lambda at: B.created_at < at,
-            "starts_from": lambda at: B.starts_at >= at,
-            "starts_to": lambda at: B.starts_at < at,
-        }
+    filters = {
+        "status": lambda statuses: B.status.in_(statuses),
+        "assigned_to": lambda user: B.assigned_to == user,
+        "customer": lambda customer: B.customer == customer,
+        "shop": lambda slugs: Shop.slug.in_(slugs),
+        "created_from": lambda at: B.created_at >= at,
+        "created_to": lambda at: B.created_at < at,
+        "starts_from": lambda at: B.starts_at >= at,
+        "starts_to": lambda at: B.starts_at < at,
+    }
+
+    def conditions(self, filters: Mapping[str, Any]) -> list[Any]:
+        """Those of the other filters, and of `q`: words of reference, customer and device."""
+        others = {name: value for name, value in filters.items() if name != "q"}
+        asked = [matching(self.database, Booking, filters["q"])] if filters.get("q") is not None else []
+        return [*super().conditions(others), *asked]
 
     def add(self, **values: Any) -> int | None:
         """Inserts a booking and returns its id; None where its reference is taken."""
@@ -110,16 +112,28 @@ class BookingRepository(Repository[Booking]):
         """What happened to a booking, oldest first."""
         return _HISTORY.all(self.database, booking=booking)
 
-    def add_items(self, booking: int, items: Sequence[Mapping[str, Any]]) -> None:
-        """Adds a booking's items, numbered in their order."""
-        rows = [{"booking_id": booking, "position": n, **item} for n, item in enumerate(items)]
+    def move(self, booking: int, bench: int) -> None:
+        """Notes which bench a booking has."""
+        _MOVE.run(self.database, booking=booking, bench=bench)
+
+    def add_items(self, booking: int, lines: Sequence[Any]) -> None:
+        """Adds a booking's items from its priced lines, numbered in their order."""
+        rows = [
+            {
+                "booking_id": booking, "position": n, "repair_id": line.repair, "name": line.name,
+                "minutes": line.minutes, "base": line.base, "adjustments": line.adjustments, "price": line.price,
+            }
+            for n, line in enumerate(lines)
+        ]  # fmt: skip
         statement.insert(self.database, BookingItem, rows)
 
-    def add_history(self, booking: int, before: str | None, after: str, note: str = "", user: int | None = None) -> None:
+    def add_history(
+        self, booking: int, before: str | None, after: str, at: datetime, note: str = "", user: int | None = None
+    ) -> None:
         """Remembers a step of a booking."""
         statement.insert_one(
             self.database, BookingHistory,
-            booking_id=booking, from_status=before, to_status=after, at=clock.now(), note=note, user_id=user,
+            booking_id=booking, from_status=before, to_status=after, at=at, note=note, user_id=user,
         )  # fmt: skip
 
 
@@ -164,6 +178,7 @@ def _by_booking(rows: Iterable[Row]) -> dict[int, list[Row]]:
     return grouped
 
 
+_MOVE = Statement(lambda: B.update({B.bench: Param("bench")}).where(B.id == Param("booking")))
 _ADDING: dict[tuple[str, ...], Statement] = {}
 _TAKING: dict[int, Statement] = {}
 
@@ -182,9 +197,14 @@ _BY_REFERENCE = Statement(lambda: _with_names(B.select(*_SHOWN)).where(B.referen
 _ITEMS = Statement(
     lambda: (
         BookingItem.select(
-            BookingItem.booking, BookingItem.name, BookingItem.minutes, BookingItem.base, BookingItem.adjustments,
-            BookingItem.price, RepairType.slug,
-        )  # fmt: skip
+            BookingItem.booking,
+            BookingItem.name,
+            BookingItem.minutes,
+            BookingItem.base,
+            BookingItem.adjustments,
+            BookingItem.price,
+            RepairType.slug,
+        )
         .join(RepairType)
         .where(Among(BookingItem.booking, "bookings"))
         .order_by(BookingItem.booking, BookingItem.position)

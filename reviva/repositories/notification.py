@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from peewee import EXCLUDED, Query
 
 from reviva import clock
+from reviva.database import statement
 from reviva.database.statement import Param, Statement
 from reviva.models.notification import Channel, Notification, NotificationStatus
 from reviva.repositories.base import Repository
@@ -30,6 +32,10 @@ _INSERTION = Statement(_insertion)
 
 class NotificationRepository(Repository[Notification]):
     model = Notification
+
+    def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Queues messages that can't have been queued before, in one statement; the rows name the same columns."""
+        statement.insert(self.database, Notification, rows)
 
     def queue(
         self, dedupe_key: str, template: str, recipient: str, *, channel: Channel = Channel.EMAIL, locale: str = "en",

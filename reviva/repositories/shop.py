@@ -29,6 +29,11 @@ class ClosureRepository(Repository[Closure]):
 class BenchRepository(Repository[Bench]):
     model = Bench
 
+    def in_use(self, shop: int) -> list[int]:
+        """The ids of a shop's active benches, ascending."""
+        return [row["id"] for row in _BENCHES.all(self.database, shop=shop)]
 
+
+_BENCHES = Statement(lambda: Bench.select(Bench.id).where(Bench.shop == Param("shop"), Bench.active).order_by(Bench.id))
 _FIRST = Statement(lambda: Shop.select().where(Shop.active).order_by(Shop.id).limit(1))
 _NAMED = Statement(lambda: Shop.select().where(Shop.active, Shop.slug == Param("slug")))

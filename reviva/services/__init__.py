@@ -9,11 +9,16 @@ from reviva.config import Settings
 from reviva.database.pool import PooledPostgres
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
+from reviva.services.booking import BookingService
+from reviva.services.catalog import CatalogService
 from reviva.services.customer import CustomerService
 from reviva.services.login import LoginService
+from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.password import Passwords
+from reviva.services.pricing import PricingService
 from reviva.services.session import SessionService
+from reviva.services.shop import ShopService
 from reviva.services.statement import StatementService
 from reviva.services.throttle import Throttle
 from reviva.services.user import UserService
@@ -35,6 +40,13 @@ class Services:
         self.login = LoginService(database, self.audit, self.sessions, self.passwords, throttle, self.links)
         self.users = UserService(database, self.audit, self.sessions, self.passwords, self.login)
         self.customers = CustomerService(database, self.audit)
+        self.catalog = CatalogService(database)
+        self.shops = ShopService(database)
+        self.pricing = PricingService(database, self.signer)
+        self.notifications = NotificationService(database)
+        self.bookings = BookingService(
+            database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications
+        )
         self.statements = StatementService(database, settings.slow_query_ms)
 
     def start(self) -> None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Invalid, SlotTaken
+from reviva.errors import Invalid, NotFound, SlotTaken
+from reviva.identity import e164
 from reviva.models.booking import Status
 from reviva.repositories.booking import BookingRepository, SlotRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.event import EventRepository
+from reviva.services import booking_view
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.catalog import CatalogService
 from reviva.services.idempotency import IdempotencyService, Replay
 from reviva.services.notification import NotificationService
 from reviva.services.pricing import Line, PricingService, chosen
-from reviva.services.shop import OpenShop, ShopService, bookable, free_benches, start_to_end
+from reviva.services.shop import OpenShop, ShopService, bookable, job_end
 from reviva.signing import Signer
 from reviva.words import joined
 
@@ -33,7 +35,7 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a customer asks for. `wall` is `starts_at` as it was written, with its own offset."""
+    """What a customer asks for."""
 
     model: str
     repairs: Sequence[str]
@@ -50,9 +52,9 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking, and the token that opens it."""
+    """A booking as the outside sees it, and the token that opens it."""
 
-    reference: str
+    view: dict[str, Any]
     token: str
     replayed: bool = False
 
@@ -99,13 +101,13 @@ class BookingService:
             benches = self.free(place, steps)
             phone = e164(wish.phone, place.shop.country, "customer.phone") if wish.phone else None
             customer = self.customers.find_or_make(wish.email, wish.name, phone, wish.locale)
-            row = self.row(wish, place, device, lines, benches[0], ends_of(steps, minutes)) | {"customer_id": customer}
-            self.add(row)
+            row = self.row(wish, place, device, lines, customer, benches[0], job_end(steps, minutes))
+            self.insert(row, [wish.name, wish.email, phone or "", device["brand_name"], device["name"]])
             self.take(row, benches, steps)
-            self.bookings.add_items(row["id"], [item(line) for line in lines])
-            shown = self.shown(row, wish, phone, place, device, lines)
-            self.changed(actor, shown, None, contact={"email": wish.email, "phone": phone})
-            view = booking_view.view(shown, [shown_item(line) for line in lines], [first_step(row)])
+            items = [booking_view.line_item(line) for line in lines]
+            self.bookings.add_items(row["id"], lines)
+            self.changed(actor, row, None, wish.email, phone)
+            view = booking_view.view(named(row, wish, phone, place, device), items, [first_step(row)])
             if replay is not None:
                 self.answers.keep(replay, view, row["id"])
         return Booked(view, self.token(row["reference"], 1))
@@ -129,11 +131,99 @@ class BookingService:
             raise Invalid.field("starts_at", f"jobs start every {place.shop.grid_minutes} minutes", "off-grid")
         return place.calendar.occupied(starts_at, minutes, place.shop.buffer_minutes)
 
-    def take(self, place: OpenShop, steps: list[datetime], booking: int, held_until: datetime | None = None) -> int:
-        """The bench that a booking got for its steps. Raises `SlotTaken`."""
+    def free(self, place: OpenShop, steps: Sequence[datetime]) -> list[int]:
+        """The benches that nobody has in any of some steps. Raises `SlotTaken` where there is none."""
         busy = self.slots.busy(place.benches, steps[0], steps[-1], clock.now())
         taken = set().union(*busy.values()) if busy else set()
-        for bench in place.benches:
-            if bench not in taken and self.slots.take(bench, steps, booking, held_until):
-                return bench
+        free = [bench for bench in place.benches if bench not in taken]
+        if not free:
+            raise SlotTaken()
+        return free
+
+    def take(self, row: Row, benches: Sequence[int], steps: Sequence[datetime]) -> None:
+        """Gives a booking the first of some benches that is really free. Raises `SlotTaken`."""
+        for bench in benches:
+            if self.slots.take(bench, steps, row["id"], row.get("held_until")):
+                if bench != row["bench_id"]:
+                    self.bookings.move(row["id"], bench)
+                return
         raise SlotTaken()
+
+    def row(
+        self,
+        wish: Wish,
+        place: OpenShop,
+        device: Row,
+        lines: Sequence[Line],
+        customer: int,
+        bench: int,
+        ends_at: datetime,
+    ) -> Row:
+        """The new booking's columns."""
+        now = clock.now()
+        return {
+            "shop_id": place.shop.id, "customer_id": customer, "model_id": device["id"], "bench_id": bench,
+            "status": Status.PENDING if place.shop.confirm_by_hand else Status.CONFIRMED, "urgency": wish.urgency,
+            "starts_at": wish.starts_at, "ends_at": ends_at, "currency": place.shop.currency,
+            "total": sum(line.price for line in lines), "notes": wish.notes, "locale": wish.locale,
+            "created_at": now, "updated_at": now,
+        }  # fmt: skip
+
+    def insert(self, row: Row, found_by: Sequence[str]) -> None:
+        """Inserts a booking under a new reference, and puts that and its id into the row."""
+        while "id" not in row:
+            reference = new_reference()
+            id = self.bookings.add(
+                **row, reference=reference, search_text=joined([reference, reference[3:], *found_by])
+            )
+            if id is not None:
+                row |= {"id": id, "reference": reference, "version": 1}
+
+    def changed(
+        self, actor: Actor, row: Row, before: str | None, email: str, phone: str | None, note: str = ""
+    ) -> None:
+        """What every change of status causes: history, event, messages and audit, in the same transaction."""
+        after = str(row["status"])
+        self.bookings.add_history(row["id"], before, after, row["updated_at"], note, actor.user_id)
+        self.events.add("booking.status", f"booking:{row['reference']}", {"from": before, "to": after})
+        self.notifications.booking_changed(row, email, phone)
+        facts = {"status": after, "total": row["total"], "starts_at": clock.rfc3339(row["starts_at"])}
+        self.audit.record(
+            actor, "booking.status" if before else "booking.create", "booking", row["reference"],
+            before={"status": before} if before else None, after={"status": after} if before else facts,
+            customer=row["customer_id"],
+        )  # fmt: skip
+
+    def read(self, reference: str) -> dict[str, Any]:
+        """A booking whole. Raises `NotFound`."""
+        row = self.bookings.by_reference(reference)
+        if row is None:
+            raise NotFound(f"There is no booking {reference}.")
+        return booking_view.view(
+            row, self.bookings.items_of([row["id"]])[row["id"]], self.bookings.history_of(row["id"])
+        )
+
+    def token(self, reference: str, serial: int) -> str:
+        """The token that opens a booking."""
+        return self.signer.token("booking", reference, serial)
+
+
+def new_reference() -> str:
+    """`RV-` and 40 random bits as 8 characters of Crockford's base 32."""
+    return "RV-" + "".join(secrets.choice(ALPHABET) for _ in range(8))
+
+
+def named(row: Row, wish: Wish, phone: str | None, place: OpenShop, device: Row) -> Row:
+    """A new booking's row with the names that reading it back would find."""
+    return row | {
+        "shop_slug": place.shop.slug, "shop_name": place.shop.name, "shop_timezone": place.shop.timezone,
+        "model_slug": device["slug"], "model_name": device["name"], "model_year": device["year"],
+        "brand_slug": device["brand_slug"], "brand_name": device["brand_name"],
+        "category_slug": device["category_slug"], "category_name": device["category_name"],
+        "customer_name": wish.name, "customer_email": wish.email, "customer_phone": phone,
+    }  # fmt: skip
+
+
+def first_step(row: Row) -> Row:
+    """The history of a booking just made."""
+    return {"from_status": None, "to_status": row["status"], "at": row["created_at"], "note": ""}

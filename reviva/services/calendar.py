@@ -1,4 +1,4 @@
-"""When a shop is open, as instants. Hours are local wall time, so a day may have 23 or 25 hours; nothing here asks a database."""
+"""When a shop is open, as instants. Hours are local wall time, so a day may have 23 or 25 hours."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import NotFound
+from reviva.errors import Invalid, NotFound
 from reviva.paging import ListQuery, Page
 from reviva.repositories.catalog import (
     BrandRepository,
@@ -53,6 +53,13 @@ class CatalogService:
         if not rows:
             raise NotFound(f"There is no model {slug!r}.")
         return rows[0], [row for row in rows if row["repair_slug"]]
+
+    def wanted(self, slug: str, currency: str) -> tuple[Row, list[Row]]:
+        """The same for an order, where an unknown model is a fault of the order. Raises `Invalid`."""
+        try:
+            return self.model(slug, currency)
+        except NotFound as problem:
+            raise Invalid.field("model", problem.detail, "unknown-model") from None
 
     def _readings(self, query: str) -> Iterator[tuple[list[Group], bool]]:
         vocabulary = self._vocabulary_now()

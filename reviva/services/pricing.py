@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -42,11 +42,15 @@ class Conditions(BaseModel):
     urgency: Annotated[list[Urgency], Field(min_length=1, strict=False)] | None = None
     year_from: Year | None = None
     year_to: Year | None = None
-    repairs_from: Annotated[int, Field(ge=1, le=20)] | None = Field(None, description="At least so many repairs at once.")
+    repairs_from: Annotated[int, Field(ge=1, le=20)] | None = Field(
+        None, description="At least so many repairs at once."
+    )
     weekday: Annotated[list[Annotated[int, Field(ge=0, le=6)]], Field(min_length=1)] | None = Field(
         None, description="Local weekdays of the appointment, 0 is Monday; never met while no time is chosen."
     )
-    hour_from: Annotated[int, Field(ge=0, le=23)] | None = Field(None, description="Appointments from this local hour on.")
+    hour_from: Annotated[int, Field(ge=0, le=23)] | None = Field(
+        None, description="Appointments from this local hour on."
+    )
     hour_to: Annotated[int, Field(ge=1, le=24)] | None = Field(None, description="Appointments before this local hour.")
 
 
@@ -71,15 +75,17 @@ class Order:
         for name, wanted in conditions.items():
             subject, _, bound = name.partition("_")
             fact = repair if subject == "repair" else self.facts[subject]
-            if fact is None:
-                return False
-            if not (fact in wanted if not bound else fact >= wanted if bound == "from" else _below(subject, fact, wanted)):
+            if fact is None or not _HOLDS[name if name == "hour_to" else bound](fact, wanted):
                 return False
         return True
 
 
-def _below(subject: str, fact: int, bound: int) -> bool:
-    return fact < bound if subject == "hour" else fact <= bound
+_HOLDS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "": lambda fact, wanted: fact in wanted,
+    "from": lambda fact, wanted: fact >= wanted,
+    "to": lambda fact, wanted: fact <= wanted,
+    "hour_to": lambda fact, wanted: fact < wanted,
+}
 
 
 @dataclass(slots=True)
@@ -98,7 +104,12 @@ class Line:
 def priced(offer: Row, order: Order, rules: Sequence[Row], now: datetime) -> Line:
     """A repair's line: each rule in force that is for it, in their order, until one that stops."""
     line = Line(
-        offer["repair_id"], offer["repair_slug"], offer["repair_name"], offer["minutes"], offer["amount"], offer["amount"]
+        offer["repair_id"],
+        offer["repair_slug"],
+        offer["repair_name"],
+        offer["minutes"],
+        offer["amount"],
+        offer["amount"],
     )
     for rule in rules:
         if not in_time(rule, now) or not order.meets(rule["conditions"], line.slug):
@@ -106,9 +117,8 @@ def priced(offer: Row, order: Order, rules: Sequence[Row], now: datetime) -> Lin
         change = effect(rule, line.price)
         if change:
             line.price += change
-            line.adjustments.append({
-                "rule": rule["id"], "name": rule["name"], "kind": rule["kind"], "value": rule["value"], "effect": change,
-            })  # fmt: skip
+            known = {"rule": rule["id"], "name": rule["name"], "kind": rule["kind"], "value": rule["value"]}
+            line.adjustments.append({**known, "effect": change})
         if rule["stops"]:
             break
     return line
@@ -145,7 +155,9 @@ class PricingService:
         self.rules = RuleRepository(database)
         self.signer = signer
 
-    def price(self, model: Row, offers: Sequence[Row], shop: Any, urgency: str, starts_at: datetime | None) -> list[Line]:
+    def price(
+        self, model: Row, offers: Sequence[Row], shop: Any, urgency: str, starts_at: datetime | None
+    ) -> list[Line]:
         """The lines of an order by the rules in force now."""
         order = Order.of(model, shop, urgency, len(offers), starts_at)
         rules, now = self.rules.in_force(), clock.now()
@@ -158,7 +170,10 @@ class PricingService:
         return self.signer.sign("quote", [model, shop, urgency, clock.rfc3339(until), frozen]), until
 
     def honour(self, quote: str, model: str, offers: Sequence[Row], shop: str, urgency: str) -> list[Line]:
-        """The lines as they were quoted. Raises `Invalid` for a quote that is not ours, has lapsed, or is for another order."""
+        """The lines as they were quoted.
+
+        Raises `Invalid` for a quote that is not ours, has lapsed, or is for another order.
+        """
         try:
             for_model, for_shop, for_urgency, until, frozen = self.signer.open("quote", quote)
         except ValueError:
@@ -169,7 +184,15 @@ class PricingService:
         if (for_model, for_shop, for_urgency) != (model, shop, urgency) or {part[0] for part in frozen} != set(wanted):
             raise Invalid.field("quote", "this quote is for another order", "quote-mismatch")
         return [
-            Line(wanted[slug]["repair_id"], slug, wanted[slug]["repair_name"], wanted[slug]["minutes"], base, price, steps)
+            Line(
+                wanted[slug]["repair_id"],
+                slug,
+                wanted[slug]["repair_name"],
+                wanted[slug]["minutes"],
+                base,
+                price,
+                steps,
+            )
             for slug, base, price, steps in frozen
         ]
 
@@ -183,7 +206,9 @@ def chosen(offers: Sequence[Row], repairs: Sequence[str]) -> list[Row]:
         if slug not in known
     ]
     faults += [
-        Fault(f"repairs.{n}", f"{slug!r} is there twice", "repeated") for n, slug in enumerate(repairs) if slug in repairs[:n]
+        Fault(f"repairs.{n}", f"{slug!r} is there twice", "repeated")
+        for n, slug in enumerate(repairs)
+        if slug in repairs[:n]
     ]
     if faults:
         raise Invalid(faults)

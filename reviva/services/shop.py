@@ -11,12 +11,11 @@ from peewee import Database
 
 from reviva import clock
 from reviva.errors import Invalid, NotFound
-from reviva.models import Bench, Closure, Hours, Shop
+from reviva.models import Closure, Hours, Shop
 from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.booking import SlotRepository
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
 from reviva.services.calendar import DAY, Calendar
-
 
 FRESH_SECONDS = 2.0
 
@@ -39,7 +38,7 @@ class ShopService:
         self._kept: dict[int, tuple[float, OpenShop | None]] = {}
 
     def find(self, slug: str | None) -> Shop:
-        """The shop of this name; without one, the first. Raises `Invalid` or, where there is no shop at all, `NotFound`."""
+        """The shop of this name; without one, the first. Raises `Invalid`, or `NotFound` where there is none."""
         shop = self.shops.named(slug)
         if shop is None:
             raise NotFound("No shop is set up.") if slug is None else unknown(slug)
@@ -56,13 +55,13 @@ class ShopService:
             calendar = Calendar.of(
                 shop, self.hours.some(Hours.shop == shop.id), self.closures.some(Closure.shop == shop.id)
             )
-            benches = self.benches.some(Bench.shop == shop.id, Bench.active)
-            kept = OpenShop(shop, calendar, tuple(bench.id for bench in benches))
+            benches = self.benches.in_use(shop.id)
+            kept = OpenShop(shop, calendar, tuple(benches))
             self._kept[shop.id] = clock.monotonic(), kept
         return replace(kept, shop=shop)
 
     def availability(self, place: OpenShop, minutes: int, first: date | None, days: int) -> list[dict[str, Any]]:
-        """The starts at which a bench is free for a job of so many minutes, from a local day on: `starts_at, ends_at, free`."""
+        """The starts with a free bench for a job of so many minutes, from a day on: `starts_at, ends_at, free`."""
         calendar, shop = place.calendar, place.shop
         now = clock.now()
         day = first or now.astimezone(calendar.zone).date()
@@ -71,20 +70,20 @@ class ShopService:
         for ahead in range(days):
             for start in calendar.starts(day + ahead * DAY, minutes):
                 if earliest <= start <= latest and (steps := calendar.occupied(start, minutes, shop.buffer_minutes)):
-                    jobs.append((start, steps[-(-minutes // STEP_MINUTES) - 1], steps))
+                    jobs.append((start, steps))
         if not jobs or not place.benches:
             return []
-        busy = self.slots.busy(place.benches, jobs[0][0], max(job[2][-1] for job in jobs), now)
+        busy = self.slots.busy(place.benches, jobs[0][0], max(steps[-1] for _, steps in jobs), now)
         return [
-            {"starts_at": start, "ends_at": start_to_end(start, last, minutes), "free": free}
-            for start, last, steps in jobs
+            {"starts_at": start, "ends_at": job_end(steps, minutes), "free": free}
+            for start, steps in jobs
             if (free := free_benches(place.benches, busy, steps))
         ]
 
 
-def start_to_end(start: datetime, last_step: datetime, minutes: int) -> datetime:
-    """When a job ends: within its last step, at the minute."""
-    return last_step + timedelta(minutes=(minutes - 1) % STEP_MINUTES + 1)
+def job_end(steps: Sequence[datetime], minutes: int) -> datetime:
+    """When a job of so many minutes ends that takes (with its buffer) these steps: within its last own one."""
+    return steps[-(-minutes // STEP_MINUTES) - 1] + timedelta(minutes=(minutes - 1) % STEP_MINUTES + 1)
 
 
 def free_benches(benches: Sequence[int], busy: dict[datetime, set[int]], steps: Sequence[datetime]) -> int:
