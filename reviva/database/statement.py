@@ -20,9 +20,9 @@ Row = dict[str, Any]
 class Param(Node):
     """A named value that is given when the statement runs. With a field, converted as that field's values are."""
 
-    def __init__(self, name: str, field: Field | None = None) -> None:
+    def __init__(self, name: str, field: Field | None = None, adapt: Callable[[Any], Any] | None = None) -> None:
         self.name = name
-        self.adapt: Callable[[Any], Any] | None = field.db_value if isinstance(field, UTCField | JSONField) else None
+        self.adapt = field.db_value if isinstance(field, UTCField | JSONField) else adapt
 
     def __sql__(self, ctx: Any) -> Any:
         ctx._values.append(self)  # not ctx.value(), which would take a Node for SQL to be spelt out
@@ -38,7 +38,7 @@ class Among(Node):
     def __sql__(self, ctx: Any) -> Any:
         ctx.sql(self.field)
         if ctx.state.param == "%s":
-            return ctx.literal(" = ANY(").sql(Param(self.name)).literal(")")
+            return ctx.literal(" = ANY(").sql(Param(self.name, adapt=list)).literal(")")
         return ctx.literal(" IN (SELECT value FROM json_each(").sql(Param(self.name, JSONField())).literal("))")
 
 

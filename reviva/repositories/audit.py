@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from peewee import JOIN, Database, fn
-from reviva.paging import ListQuery, Page
 
 from reviva.database import statement
 from reviva.database.ddl import backend
 from reviva.database.statement import Param, Row, Statement
 from reviva.models.audit import Audit, AuditHead, AuditPersonal, AuditSeal
 from reviva.models.user import User
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 A, S, P = Audit, AuditSeal, AuditPersonal

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from peewee import Database, Expression, IntegrityError, Query, chunked, fn
-from reviva.paging import ListQuery, Page
 
 from reviva.database import statement
 from reviva.database.statement import Row
 from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict
 from reviva.models.base import Base
+from reviva.paging import ListQuery, Page
 from reviva.repositories.page import Key, fetch, keys_for
 
 M = TypeVar("M", bound=Base)

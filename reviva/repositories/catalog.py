@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from peewee import SQL, NodeList, fn
-from reviva.paging import ListQuery, Page
 
 from reviva.database.ddl import Backend, backend
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.errors import Fault, Invalid
 from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
 from reviva.models.fulltext import vector
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 from reviva.repositories.page import Key, fetch, keys_for
 from reviva.words import Group, fts5, tsquery

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from peewee import EXCLUDED, Case, Expression, Query, fn
-from reviva.paging import ListQuery, Page
 
 from reviva import clock
 from reviva.database.statement import Param, Row, Statement
 from reviva.identity import email_key
 from reviva.models.booking import Booking
 from reviva.models.customer import Customer
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 from reviva.repositories.words import matching
 from reviva.words import joined

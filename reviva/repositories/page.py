@@ -11,11 +11,11 @@ from typing import Any
 
 import orjson
 from peewee import Database, Expression, Field, Tuple, fn
-from reviva.paging import ListQuery, Page
 
 from reviva.database.fields import UTCField
 from reviva.database.statement import Param, Row, Statement
 from reviva.errors import Invalid
+from reviva.paging import ListQuery, Page
 
 MOST = 200
 """The largest page: kept here, so that no caller can forget it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from peewee import Database
@@ -19,8 +19,10 @@ from reviva.repositories.booking import BookingRepository, SlotRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.event import EventRepository
 from reviva.services import booking_view
+from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.calendar import check_exists
 from reviva.services.catalog import CatalogService
 from reviva.services.idempotency import IdempotencyService, Replay
 from reviva.services.notification import NotificationService
@@ -76,6 +78,8 @@ class BookingService:
         """The lines of an order, its signed price lock, until when that holds, and the currency."""
         place = self.shops.find(shop)
         device, offers = self.wanted(model, repairs, place.currency)
+        if starts_at is not None:
+            check_exists(starts_at, place.timezone)
         lines = self.pricing.price(device, offers, place, urgency, starts_at)
         lock, until = self.pricing.lock(lines, model, place.slug, urgency)
         return lines, lock, until, place.currency
@@ -94,10 +98,11 @@ class BookingService:
             if replay is not None and (answer := self.answers.first(replay)) is not None:
                 return Booked(answer, self.token(answer["reference"], 1), replayed=True)
             place = self.shops.open(wish.shop)
+            check_exists(wish.starts_at, place.shop.timezone)
             device, offers = self.wanted(wish.model, wish.repairs, place.shop.currency)
             lines = self.lines(wish, place, device, offers)
             minutes = sum(line.minutes for line in lines)
-            steps = self.steps(place, wish.starts_at, minutes)
+            steps = self.steps(place, wish.starts_at.astimezone(UTC), minutes)
             benches = self.free(place, steps)
             phone = e164(wish.phone, place.shop.country, "customer.phone") if wish.phone else None
             customer = self.customers.find_or_make(wish.email, wish.name, phone, wish.locale)
@@ -164,7 +169,7 @@ class BookingService:
         return {
             "shop_id": place.shop.id, "customer_id": customer, "model_id": device["id"], "bench_id": bench,
             "status": Status.PENDING if place.shop.confirm_by_hand else Status.CONFIRMED, "urgency": wish.urgency,
-            "starts_at": wish.starts_at, "ends_at": ends_at, "currency": place.shop.currency,
+            "starts_at": wish.starts_at.astimezone(UTC), "ends_at": ends_at, "currency": place.shop.currency,
             "total": sum(line.price for line in lines), "notes": wish.notes, "locale": wish.locale,
             "created_at": now, "updated_at": now,
         }  # fmt: skip
@@ -194,11 +199,12 @@ class BookingService:
             customer=row["customer_id"],
         )  # fmt: skip
 
-    def read(self, reference: str) -> dict[str, Any]:
-        """A booking whole. Raises `NotFound`."""
+    def read(self, reference: str, actor: Actor) -> dict[str, Any]:
+        """A booking whole. Raises `NotFound`, also where it is none of the actor's business."""
         row = self.bookings.by_reference(reference)
         if row is None:
             raise NotFound(f"There is no booking {reference}.")
+        reach(actor, reference, row["customer_id"])
         return booking_view.view(
             row, self.bookings.items_of([row["id"]])[row["id"]], self.bookings.history_of(row["id"])
         )

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from reviva.errors import Invalid
 from reviva.models.shop import STEP_MINUTES
 
 STEP = timedelta(minutes=STEP_MINUTES)
@@ -102,7 +103,14 @@ class Calendar:
         spare = -(-(minutes + buffer) // STEP_MINUTES) - len(own)
         return own + [own[-1] + STEP * n for n in range(1, spare + 1)] if own else []
 
-    def skipped(self, wall: datetime) -> bool:
-        """Whether a naive wall time does not exist, because the clock jumps over it."""
-        there = wall.replace(tzinfo=self.zone).astimezone(UTC).astimezone(self.zone)
-        return there.replace(tzinfo=None) != wall
+
+def check_exists(at: datetime, timezone: str) -> None:
+    """Raises `Invalid` for an instant written as a wall time that the shop's clock jumps over.
+
+    Only an instant written in UTC means no wall time. One that the clock shows twice is told apart by its offset.
+    """
+    if not at.utcoffset():
+        return
+    wall, zone = at.replace(tzinfo=None), ZoneInfo(timezone)
+    if wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        raise Invalid.field("starts_at", "the shop's clock jumps over this time", "skipped-hour")

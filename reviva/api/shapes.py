@@ -1,0 +1,142 @@
+"""The JSON of answers, for the OpenAPI document; tests hold the answers against it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, Literal, NotRequired, TypeVar
+
+from typing_extensions import TypedDict
+
+from reviva.models.booking import Status, Urgency
+from reviva.models.pricing import RuleKind
+
+T = TypeVar("T")
+
+
+class Items(TypedDict, Generic[T]):
+    """A list that is given whole."""
+
+    items: list[T]
+
+
+class Listed(TypedDict, Generic[T]):
+    """A page of a list."""
+
+    items: list[T]
+    next: str | None
+    total: NotRequired[int]
+
+
+class Money(TypedDict):
+    amount: int
+    currency: str
+
+
+class Named(TypedDict):
+    slug: str
+    name: str
+
+
+class Counted(Named):
+    models: int
+
+
+class Repair(Named):
+    minutes: int
+    description: str
+    category: str
+
+
+class Offer(Named):
+    minutes: int
+    price: Money
+
+
+class ModelSummary(Named):
+    brand: Named
+    category: Named
+    year: int
+
+
+class ModelDetail(ModelSummary):
+    model_numbers: list[str]
+    specs: dict[str, Any]
+    repairs: list[Offer]
+
+
+class Adjustment(TypedDict):
+    rule: int
+    name: str
+    kind: RuleKind
+    value: int
+    effect: Money
+
+
+class QuoteLine(TypedDict):
+    repair: Named
+    minutes: int
+    base: Money
+    adjustments: list[Adjustment]
+    price: Money
+
+
+class Quote(TypedDict):
+    lines: list[QuoteLine]
+    total: Money
+    valid_until: datetime
+    quote: str
+
+
+class Slot(TypedDict):
+    starts_at: datetime
+    ends_at: datetime
+    free: int
+
+
+class Availability(TypedDict):
+    timezone: str
+    slots: list[Slot]
+
+
+class Contact(TypedDict):
+    name: str | None
+    email: str | None
+    phone: str | None
+
+
+class ShopName(Named):
+    timezone: str
+
+
+Step = TypedDict("Step", {"from": Status | None, "to": Status, "at": datetime, "note": str})
+
+
+class BookingSummary(TypedDict):
+    reference: str
+    status: Status
+    urgency: Urgency
+    model: ModelSummary
+    items: list[QuoteLine]
+    total: Money | None
+    starts_at: datetime | None
+    shop: ShopName
+    customer: Contact
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Booking(BookingSummary):
+    ends_at: datetime | None
+    locale: str
+    notes: str
+    history: list[Step]
+    next_statuses: list[Status]
+
+
+class NewBooking(Booking):
+    token: str
+
+
+class Ok(TypedDict):
+    status: Literal["ok"]
