@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import click
 
-from reviva import config
+from reviva import config, signing
 from reviva.cli import cli, database_option
+from reviva.cli.opening import opened
 from reviva.config import Settings
+from reviva.database import migration
+from reviva.services.seeding import SeedingService
 
 if TYPE_CHECKING:
     from reviva.api.dispatch import Application
 
 
 def prepare(settings: Settings) -> list[str]:
-    """Makes an empty database ready before any worker starts; returns what it did, a line each."""
-    return []
+    """Makes the database ready before any worker starts; returns what it did, a line each."""
+    signing.load(settings)  # here, before there are several processes to make a key
+    with opened(settings.database_url) as database:
+        done = [f"Applied the migration {name}." for name in migration.up(database)]
+        added = SeedingService(database).seed() if done else {}
+        if any(added.values()):
+            done.append("Loaded " + ", ".join(f"{count:,} {what}" for what, count in added.items() if count) + ".")
+    return done
 
 
 def build(settings: Settings) -> Application:
     """In each worker: its services and the application over them."""
-    from reviva.api.app import create_app  # after the fork: the metrics' files belong to one process
+    # After the fork: the metrics' files belong to one process, and gevent's waiting to one loop.
+    from reviva.api.app import create_app
+    from reviva.api.serving import Hooks
+    from reviva.database import green
+    from reviva.database.connection import open_pool
+    from reviva.database.failures import is_connection_lost
+    from reviva.services import Services
 
-    return create_app(SimpleNamespace(settings=settings, database=None))
+    green.install()
+    services = Services(settings, open_pool(settings))
+    return create_app(services, Hooks(connection_lost=is_connection_lost))
 
 
 @cli.command()

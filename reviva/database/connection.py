@@ -2,59 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
-from peewee import Database, PostgresqlDatabase, SqliteDatabase
+from peewee import Database, PostgresqlDatabase
 
-from reviva.database.monitored import Monitored, MonitoredSQLite
+from reviva.config import Settings
+from reviva.database.monitored import Monitored
+from reviva.database.sqlite import KeptSQLite, SQLite
 from reviva.errors import SettingError
-
-PRAGMAS = {
-    "journal_mode": "wal",
-    "foreign_keys": 1,
-    "synchronous": "full",  # an acknowledged booking survives a power cut
-    "cache_size": -32_000,
-    "temp_store": "memory",
-}
-OLDEST_SQLITE = (3, 37, 0)
-"""The first with STRICT tables."""
-
-
-class SQLite(MonitoredSQLite, SqliteDatabase):
-    """SQLite in WAL mode. Every transaction is IMMEDIATE, and one lock keeps the process's writers in line."""
-
-    field_types = {**SqliteDatabase.field_types, "UTC": "TEXT", "DATE": "TEXT", "FLOAT": "REAL"}
-
-    def __init__(self, path: str, **kwargs: Any) -> None:
-        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-            raise SettingError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
-        super().__init__(
-            path, pragmas=PRAGMAS, timeout=2, lock_type="IMMEDIATE", returning_clause=True, autoconnect=False, **kwargs
-        )
-        self.path = path
-        self.writer = threading.RLock()
-
-    def begin(self, lock_type: str | None = None) -> None:
-        self.writer.acquire()
-        try:
-            super().begin(lock_type)
-        except BaseException:
-            self.writer.release()
-            raise
-
-    def commit(self) -> None:
-        super().commit()
-        self.writer.release()
-
-    def rollback(self) -> None:
-        try:
-            super().rollback()
-        finally:
-            self.writer.release()
 
 
 class Postgres(Monitored, PostgresqlDatabase):
@@ -70,10 +27,34 @@ def open_database(url: str) -> Database:
     Raises `SettingError` for a URL of another kind or a folder that does not exist.
     """
     if url.startswith("sqlite:///"):
-        path = unquote(url.removeprefix("sqlite:///"))
-        if path != ":memory:" and not Path(path).absolute().parent.is_dir():
-            raise SettingError(f"REVIVA_DATABASE_URL: the folder of {path} does not exist")
-        return SQLite(path)
-    if url.startswith(("postgresql://", "postgres://")):
-        return Postgres("postgresql://" + url.split("://", 1)[1], autoconnect=False)
-    raise SettingError("REVIVA_DATABASE_URL: must start with sqlite:/// or postgresql://")
+        return SQLite(sqlite_path(url))
+    return Postgres(postgres_url(url), autoconnect=False)
+
+
+def open_pool(settings: Settings) -> Database:
+    """The database of the settings for a process that serves: connections are kept and lent. Nothing is opened yet."""
+    from reviva.database.pool import PooledPostgres  # which is a Postgres
+
+    url, most, patience = settings.database_url, settings.pool_max, settings.pool_timeout
+    if url.startswith("sqlite:///"):
+        kept: type[Any] = KeptSQLite
+        return cast(Database, kept(sqlite_path(url), max_connections=most, timeout=patience))
+    return PooledPostgres(
+        postgres_url(url), minimum=settings.pool_min, maximum=most, timeout=patience,
+        health_interval=settings.health_interval,
+    )  # fmt: skip
+
+
+def sqlite_path(url: str) -> str:
+    """The file of a SQLite URL. Raises `SettingError` where its folder does not exist."""
+    path = unquote(url.removeprefix("sqlite:///"))
+    if path != ":memory:" and not Path(path).absolute().parent.is_dir():
+        raise SettingError(f"REVIVA_DATABASE_URL: the folder of {path} does not exist")
+    return path
+
+
+def postgres_url(url: str) -> str:
+    """A PostgreSQL URL in the form that libpq takes. Raises `SettingError`."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise SettingError("REVIVA_DATABASE_URL: must start with sqlite:/// or postgresql://")
+    return "postgresql://" + url.split("://", 1)[1]

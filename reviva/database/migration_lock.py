@@ -12,7 +12,7 @@ import psycopg2
 from peewee import Database
 
 from reviva import clock
-from reviva.database.connection import SQLite
+from reviva.database.sqlite import SQLite
 from reviva.errors import SchemaError
 from reviva.retry import delays
 

@@ -12,6 +12,7 @@ from peewee import Database
 
 import reviva
 from reviva import clock, words
+from reviva.database.turn import wait_for_turn
 from reviva.models import RepairType
 from reviva.models.pricing import RuleKind
 from reviva.money import share
@@ -53,7 +54,8 @@ class SeedingService:
     def seed(self) -> dict[str, int]:
         """Adds what is missing, in one transaction; returns how many of each were added."""
         with self.database.atomic():
-            return {
+            wait_for_turn(self.database, "seed")
+            added = {
                 "categories": self._categories(),
                 "brands": self._brands(),
                 "models": self._models(),
@@ -62,6 +64,9 @@ class SeedingService:
                 "rules": self._rules(),
                 "shops": self._shop(),
             }
+        if any(added.values()):
+            self.database.execute_sql("ANALYZE")  # the planner's idea of an empty catalog would be kept for long
+        return added
 
     def _categories(self) -> int:
         known = ids(self.categories)

@@ -1,0 +1,90 @@
+"""SQLite as a server uses it: WAL, one writer at a time, bounded waits."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from typing import Any, Final
+
+import peewee
+from peewee import SqliteDatabase
+from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
+
+from reviva import clock
+from reviva.database.monitored import MonitoredSQLite
+from reviva.errors import DatabaseUnavailable, PoolExhausted, SettingError
+from reviva.retry import delays
+
+PRAGMAS: Final = {
+    "journal_mode": "wal",
+    "foreign_keys": 1,
+    "synchronous": "full",  # an acknowledged booking survives a power cut
+    "cache_size": -32_000,
+    "temp_store": "memory",
+}
+OLDEST: Final = (3, 37, 0)
+"""The first with STRICT tables."""
+
+PATIENCE: Final = 5.0
+"""Seconds that a writer waits for the others, of this process and of the rest."""
+SPIN: Final = 0.05
+"""Seconds for which SQLite itself waits for a lock: it stops every greenlet meanwhile, so the rest is slept."""
+
+
+class SQLite(MonitoredSQLite, SqliteDatabase):
+    """Every transaction is IMMEDIATE, and a lock keeps the process's writers in line: none fails in its middle."""
+
+    field_types = {**SqliteDatabase.field_types, "UTC": "TEXT", "DATE": "TEXT", "FLOAT": "REAL"}
+
+    def __init__(self, path: str, **kwargs: Any) -> None:
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise SettingError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
+        super().__init__(
+            path, pragmas=PRAGMAS, timeout=SPIN, lock_type="IMMEDIATE", returning_clause=True, autoconnect=False,
+            check_same_thread=False, **kwargs,
+        )  # fmt: skip
+        self.path = path
+        self._writer = threading.RLock()
+
+    def begin(self, lock_type: str | None = None) -> None:
+        """Waits for its turn to write. Raises `DatabaseUnavailable` when it does not come in time."""
+        until = clock.monotonic() + PATIENCE
+        if not self._writer.acquire(timeout=PATIENCE):
+            raise DatabaseUnavailable("The database is busy.")
+        try:
+            for pause in delays(0.002, 0.1):
+                try:
+                    return super().begin(lock_type)
+                except peewee.OperationalError as problem:
+                    if "locked" not in str(problem):
+                        raise
+                    if clock.monotonic() > until:
+                        raise DatabaseUnavailable("The database is locked by another program.") from problem
+                time.sleep(pause)
+        except BaseException:
+            self._writer.release()
+            raise
+
+    def commit(self) -> None:
+        """Where this fails, peewee rolls back, which lets the next writer in."""
+        super().commit()
+        self._writer.release()
+
+    def rollback(self) -> None:
+        try:
+            super().rollback()
+        finally:
+            self._writer.release()
+
+
+class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two agree, the stubs of `init` do not
+    """The same with its connections kept open: a new one would begin with a cold cache for each request."""
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        """Raises `PoolExhausted` where none becomes free in time."""
+        try:
+            pool: Any = super()
+            return bool(pool.connect(reuse_if_open))
+        except MaxConnectionsExceeded as problem:
+            raise PoolExhausted() from problem
