@@ -11,10 +11,15 @@ from reviva.cli import cli, database_option
 from reviva.cli.opening import opened
 from reviva.config import Settings
 from reviva.database import migration
+from reviva.services import Services
 from reviva.services.seeding import SeedingService
 
 if TYPE_CHECKING:
     from reviva.api.dispatch import Application
+
+
+ADMIN = "admin@example.com"
+"""The first administrator's name until the shop changes it."""
 
 
 def prepare(settings: Settings) -> list[str]:
@@ -25,6 +30,8 @@ def prepare(settings: Settings) -> list[str]:
         added = SeedingService(database).seed() if done else {}
         if any(added.values()):
             done.append("Loaded " + ", ".join(f"{count:,} {what}" for what, count in added.items() if count) + ".")
+        if password := Services(settings, database).users.create_admin(ADMIN):
+            done.append(f"Made the administrator {ADMIN} with the password {password} - it is shown only here.")
     return done
 
 
@@ -36,7 +43,6 @@ def build(settings: Settings) -> Application:
     from reviva.database import green
     from reviva.database.connection import open_pool
     from reviva.database.failures import is_connection_lost
-    from reviva.services import Services
 
     green.install()
     services = Services(settings, open_pool(settings))
