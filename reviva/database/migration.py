@@ -21,7 +21,7 @@ from reviva.database.ddl import backend
 from reviva.database.failures import is_rolled_back, sqlstate
 from reviva.database.fields import UTCField
 from reviva.database.migration_lock import PATIENCE, only_migrator
-from reviva.errors import SchemaError
+from reviva.errors import DatabaseUnavailable, SchemaError
 from reviva.retry import delays
 
 PACKAGED = Path(reviva.__file__).parent / "migrations"
@@ -195,8 +195,10 @@ def _run(database: Database, step: Step, direction: str, patience: float) -> Non
     while True:
         try:
             return _attempt(database, step, module, direction)
-        except peewee.PeeweeException as problem:
-            blocked = is_rolled_back(problem) or sqlstate(problem) == "55P03"  # lock_not_available
+        except (peewee.PeeweeException, DatabaseUnavailable) as problem:
+            blocked = (
+                isinstance(problem, DatabaseUnavailable) or is_rolled_back(problem) or sqlstate(problem) == "55P03"
+            )  # lock_not_available
             if not blocked or clock.monotonic() > until:
                 left = "was rolled back" if getattr(module, "atomic", True) else "may have left something behind"
                 raise SchemaError(f"{step.name} failed and {left}: {' '.join(str(problem).split())}") from problem

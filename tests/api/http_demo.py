@@ -37,7 +37,7 @@ from reviva.api.fields import (
 from reviva.api.ratelimit import Rate
 from reviva.api.render import to_json
 from reviva.api.serving import Hooks
-from reviva.errors import NotAuthenticated, StepForbidden
+from reviva.errors import Invalid, NotAuthenticated, StepForbidden
 from reviva.paging import Page
 
 
@@ -99,7 +99,10 @@ def search(call: Call) -> dict[str, Any]:
 def numbers(call: Call) -> Answer:
     """A hundred numbers."""
     asked = call.query.list_query()
-    first = (asked.page - 1) * asked.limit if asked.page else int(asked.after or 0)
+    try:
+        first = (asked.page - 1) * asked.limit if asked.page else int(asked.after or 0)
+    except ValueError:
+        raise Invalid.field("after", "this is not a cursor of this list", "wrong-cursor") from None
     last = first + asked.limit
     page = Page(
         [{"number": n} for n in range(first, min(last, 100))],

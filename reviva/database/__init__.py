@@ -1,0 +1,1 @@
+"""Everything between a query and a server: connections, the pool, statements, timing, migrations."""

@@ -1,0 +1,1 @@
+"""Every query, as methods that say what they find."""
