@@ -5,11 +5,26 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from reviva.api import booking, catalog, health, metrics, openapi, statement, static
+from reviva.api import (
+    audit,
+    auth,
+    booking,
+    booking_token,
+    catalog,
+    customer,
+    health,
+    metrics,
+    openapi,
+    statement,
+    static,
+    user,
+    who,
+)
 from reviva.api.call import Call
 from reviva.api.catalog import InCategory, ModelFilter
 from reviva.api.dispatch import Application
-from reviva.api.endpoint import PUBLIC, Endpoint, get, post
+from reviva.api.endpoint import PUBLIC, Endpoint, delete, get, patch, post
+from reviva.api.ratelimit import Rate
 from reviva.api.render import to_json
 from reviva.api.serving import Hooks
 from reviva.api.shapes import (
@@ -27,6 +42,8 @@ from reviva.api.shapes import (
 from reviva.services.access import Permission as MAY
 
 A_WHILE = "public, max-age=300"
+A_FEW = Rate(30, 60)
+VERY_FEW = Rate(5, 60)
 
 
 def describe(call: Call) -> bytes:
@@ -59,6 +76,45 @@ ROUTES: tuple[Endpoint, ...] = (
          errors=(409,)),
     get("/api/bookings/{reference}", booking.read_booking, MAY.BOOKING_OWN, answer=Booking),
 
+    post("/api/auth/login", auth.login, PUBLIC, body=auth.Login, answer=auth.LoginAnswer, rate=A_FEW, database=False,
+        errors=(401,)),
+    post("/api/auth/logout", auth.logout, MAY.SELF, status=204),
+    get("/api/auth/me", auth.me, MAY.SELF, answer=auth.MeAnswer),
+    get("/api/auth/sessions", auth.sessions, MAY.SELF, answer=auth.SessionList),
+    delete("/api/auth/sessions", auth.end_others, MAY.SELF, answer=auth.Ended, status=200),
+    delete("/api/auth/sessions/{id}", auth.end_session, MAY.SELF),
+    post("/api/auth/password", auth.change_password, MAY.SELF, body=auth.NewPassword, status=204, rate=A_FEW),
+    post("/api/auth/password-reset", auth.ask_reset, PUBLIC, body=auth.Forgotten, answer=booking_token.Accepted,
+        status=202, rate=VERY_FEW, database=False),
+    post("/api/auth/password-reset/confirm", auth.reset, PUBLIC, body=auth.Reset, status=204, rate=A_FEW,
+        database=False),
+
+    get("/api/users", user.users, MAY.USERS_READ, query=user.Users, answer=user.UserPage),
+    post("/api/users", user.add, MAY.USERS_CHANGE, body=user.NewUser, answer=user.UserAnswer, status=201,
+        errors=(409,)),
+    get("/api/users/{id}", user.user, MAY.USERS_READ, answer=user.UserAnswer),
+    patch("/api/users/{id}", user.change, MAY.USERS_CHANGE, body=user.UserChange, answer=user.UserAnswer,
+        errors=(409,)),
+    get("/api/sessions", user.sessions, MAY.USERS_CHANGE, query=user.Sessions, answer=user.SessionPage),
+    delete("/api/sessions/{id}", user.end_session, MAY.USERS_CHANGE),
+
+    get("/api/customers", customer.customers, MAY.CUSTOMERS_READ, query=customer.Customers,
+        answer=customer.CustomerPage),
+    get("/api/customers/{id}", customer.customer, MAY.CUSTOMERS_READ, answer=customer.CustomerAnswer),
+    patch("/api/customers/{id}", customer.change, MAY.CUSTOMERS_CHANGE, body=customer.CustomerChange,
+        answer=customer.CustomerAnswer, errors=(409,)),
+    post("/api/customers/{id}/merge", customer.merge, MAY.CUSTOMERS_ERASE, body=customer.Merge,
+        answer=customer.CustomerAnswer, errors=(409,)),
+    get("/api/customers/{id}/export", customer.export, MAY.CUSTOMERS_ERASE, answer=dict[str, Any]),
+    post("/api/customers/{id}/anonymize", customer.anonymize, MAY.CUSTOMERS_ERASE, answer=customer.CustomerAnswer),
+
+    post("/api/bookings/find", booking_token.find, PUBLIC, body=booking_token.Find, answer=booking_token.Accepted,
+        status=202, rate=VERY_FEW),
+    post("/api/bookings/{reference}/token", booking_token.renew, MAY.BOOKING_OWN, answer=booking_token.TokenAnswer),
+
+    get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
+    get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
+
     get("/api/database/health", health.database, PUBLIC, database=False, errors=(503,)),
     get("/api/database/queries", statement.queries, MAY.DATABASE_CHANGE, query=statement.Statements,
         answer=statement.StatementPage),
@@ -76,4 +132,4 @@ def create_app(services: Any, hooks: Hooks | None = None) -> Application:
     """The WSGI application over `services`."""
     if statements := getattr(services, "statements", None):
         statements.told = metrics.count_statements
-    return Application(services, ROUTES, hooks)
+    return Application(services, ROUTES, hooks or Hooks(who.authenticate))

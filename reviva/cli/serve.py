@@ -40,13 +40,14 @@ def build(settings: Settings) -> Application:
     # After the fork: the metrics' files belong to one process, and gevent's waiting to one loop.
     from reviva.api.app import create_app
     from reviva.api.serving import Hooks
+    from reviva.api.who import authenticate
     from reviva.database import green
     from reviva.database.connection import open_pool
     from reviva.database.failures import is_connection_lost
 
     green.install()
     services = Services(settings, open_pool(settings))
-    return create_app(services, Hooks(connection_lost=is_connection_lost))
+    return create_app(services, Hooks(authenticate, connection_lost=is_connection_lost))
 
 
 @cli.command()

@@ -47,7 +47,7 @@ class AuditRepository(Repository[Audit]):
         "actor": lambda actor: A.actor == actor,
         "actor_kind": lambda kind: A.actor_kind == kind,
         "action": lambda action: A.action == action,
-        "from": lambda at: A.at >= at,
+        "from_": lambda at: A.at >= at,
         "to": lambda at: A.at < at,
     }
 

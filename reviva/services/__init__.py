@@ -10,13 +10,16 @@ from reviva.database.pool import PooledPostgres
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking import BookingService
+from reviva.services.booking_token import BookingTokens
 from reviva.services.catalog import CatalogService
 from reviva.services.customer import CustomerService
+from reviva.services.housekeeping import Housekeeping
 from reviva.services.login import LoginService
 from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.password import Passwords
 from reviva.services.pricing import PricingService
+from reviva.services.privacy import PrivacyService
 from reviva.services.session import SessionService
 from reviva.services.shop import ShopService
 from reviva.services.statement import StatementService
@@ -39,6 +42,7 @@ class Services:
         throttle = Throttle(database, self.signer)
         self.login = LoginService(database, self.audit, self.sessions, self.passwords, throttle, self.links)
         self.users = UserService(database, self.audit, self.sessions, self.passwords, self.login)
+        self.booking_tokens = BookingTokens(database, self.signer, self.audit)
         self.customers = CustomerService(database, self.audit)
         self.catalog = CatalogService(database)
         self.shops = ShopService(database)
@@ -47,6 +51,8 @@ class Services:
         self.bookings = BookingService(
             database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications
         )
+        self.privacy = PrivacyService(database, self.audit, settings.retention_months)
+        self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy)
         self.statements = StatementService(database, settings.slow_query_ms)
 
     def start(self) -> None:
@@ -54,9 +60,11 @@ class Services:
         if isinstance(self.database, PooledPostgres):
             self.database.start()
         self.statements.start()
+        self.housekeeping.start()
 
     def stop(self) -> None:
         """After the last request."""
+        self.housekeeping.stop()
         self.statements.stop()
         if isinstance(self.database, PooledPostgres):
             self.database.stop()

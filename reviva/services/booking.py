@@ -22,6 +22,7 @@ from reviva.services import booking_view
 from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.booking_token import make_token
 from reviva.services.calendar import check_exists
 from reviva.services.catalog import CatalogService
 from reviva.services.idempotency import IdempotencyService, Replay
@@ -211,7 +212,7 @@ class BookingService:
 
     def token(self, reference: str, serial: int) -> str:
         """The token that opens a booking."""
-        return self.signer.token("booking", reference, serial)
+        return make_token(self.signer, reference, serial)
 
 
 def new_reference() -> str:

@@ -33,7 +33,7 @@ class Patience:
 
 
 ACCOUNT = Patience(free=8, locked=20)
-ADDRESS = Patience(free=40, locked=120)
+ADDRESS = Patience(free=200, locked=400)
 
 
 class Throttle:

@@ -1,0 +1,114 @@
+"""Customers, for the shop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from reviva.api.call import Answer, Call
+from reviva.api.fields import Body, Email, Id, Instant, Line, Notes, Phone
+from reviva.api.listing import Listing, render_page
+from reviva.database.statement import Row
+
+
+class CustomerSummary(TypedDict):
+    """`bookings` is how many they have."""
+
+    id: int
+    email: str | None
+    name: str
+    phone: str | None
+    locale: str
+    marketing_consent: bool
+    consent_at: datetime | None
+    bookings: int
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class CustomerAnswer(CustomerSummary):
+    notes: str
+    anonymized_at: datetime | None
+    merged_into: int | None
+
+
+class CustomerPage(TypedDict):
+    items: list[CustomerSummary]
+    next: str | None
+
+
+class Customers(Listing):
+    sortable = ("id", "name", "email", "created_at", "updated_at")
+
+    q: Annotated[str, Line(200)] | None = Field(None, description="Words of name, address or telephone number.")
+    email: Email | None = None
+    phone: Annotated[str, Line(40)] | None = Field(None, description="As E.164.")
+    consent: bool | None = None
+    created_from: Instant | None = None
+    created_to: Instant | None = None
+
+
+class CustomerChange(Body):
+    email: Email | None = None
+    name: Annotated[str, Line(200, least=0)] | None = None
+    phone: Phone | None = None
+    locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    marketing_consent: bool | None = None
+    notes: Notes | None = None
+    version: int | None = Field(None, ge=1, le=2**31)
+
+
+class Merge(Body):
+    other: Id = Field(description="The customer who turns out to be the same person; their bookings move.")
+
+
+def summary(row: Row) -> dict[str, Any]:
+    """A customer in a list."""
+    return {name: row[name] for name in CustomerSummary.__annotations__}
+
+
+def detail(row: Row) -> dict[str, Any]:
+    """A customer alone."""
+    return {
+        **summary(row), "notes": row["notes"], "anonymized_at": row["anonymized_at"],
+        "merged_into": row["merged_into_id"],
+    }  # fmt: skip
+
+
+def customers(call: Call) -> Answer:
+    """The customers, without the erased ones."""
+    return render_page(call, call.services.customers.list(call.query.list_query()), summary)
+
+
+def customer(call: Call) -> dict[str, Any]:
+    """One customer."""
+    return detail(call.services.customers.get(call.params["id"]))
+
+
+def change(call: Call) -> dict[str, Any]:
+    """Correct a customer. A null telephone number removes it."""
+    sent = call.body.model_dump(exclude_unset=True)
+    sent = {name: value for name, value in sent.items() if value is not None or name == "phone"}
+    version = sent.pop("version", None)
+    return detail(call.services.customers.change(call.actor, call.params["id"], version, **sent))
+
+
+def merge(call: Call) -> dict[str, Any]:
+    """Make two customers one."""
+    return detail(call.services.customers.merge(call.actor, call.params["id"], call.body.other))
+
+
+def export(call: Call) -> dict[str, Any]:
+    """Everything held about a customer."""
+    held: dict[str, Any] = call.services.privacy.export(call.actor, call.params["id"])
+    return held
+
+
+def anonymize(call: Call) -> dict[str, Any]:
+    """Erase a customer everywhere; the shop's figures stay."""
+    call.services.privacy.anonymize(call.actor, call.params["id"])
+    return detail(call.services.customers.get(call.params["id"]))

@@ -1,0 +1,75 @@
+"""What a server does by itself: seals the audit each second, and each hour forgets what is over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from peewee import Database
+
+from reviva import clock
+from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
+from reviva.repositories.user import SessionRepository
+from reviva.services.audit_seal import AuditSeal
+from reviva.services.privacy import PrivacyService
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between two rounds."""
+HOUR = 3600
+
+KEPT = timedelta(days=30)
+"""How long sessions that ended can still be looked at."""
+
+
+class Housekeeping:
+    def __init__(self, database: Database, seal: AuditSeal, privacy: PrivacyService) -> None:
+        self.database, self.audit_seal, self.privacy = database, seal, privacy
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._hourly_at = 0.0
+
+    def start(self) -> None:
+        """Begins in the background; after any fork."""
+        self._stopped.clear()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Seals what is left, and ends."""
+        thread, self._thread = self._thread, None
+        self._stopped.set()
+        if thread:
+            thread.join(timeout=5)
+            self._round(self.audit_seal.seal)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(EVERY):
+            hourly = clock.monotonic() >= self._hourly_at
+            if hourly:
+                self._hourly_at = clock.monotonic() + HOUR
+            self._round(partial(self.audit_seal.seal, sweep=hourly))
+            if hourly:
+                self._round(self.forget)
+                self._round(self.privacy.forget_the_silent)
+
+    def _round(self, work: Callable[[], Any]) -> None:
+        """One piece of work with a connection of its own: one that broke must not break the next."""
+        try:
+            with self.database.connection_context():
+                work()
+        except Exception as problem:  # noqa: BLE001  # the next round tries again, whatever it was
+            log.warning("housekeeping is put off: %s", problem)
+
+    def forget(self) -> None:
+        """Removes sessions, links and counts that are over."""
+        now = clock.now()
+        with self.database.atomic():
+            SessionRepository(self.database).forget(now - KEPT)
+            OneTimeTokenRepository(self.database).forget(now - KEPT)
+            ThrottleRepository(self.database).forget(now - timedelta(days=1))

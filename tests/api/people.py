@@ -1,0 +1,54 @@
+"""One shop with everybody in it: staff of each role, two customers with a booking each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from reviva.database.connection import open_database
+from reviva.models.user import Role
+from reviva.services import Services
+from tests.people import COMMAND, make_booking, services_over
+from tests.web import Web
+
+PASSWORD = "tall blue giraffe 7"
+MINE, THEIRS = "RV-M1NEM1NE", "RV-THE1RS00"
+
+
+@dataclass
+class Town:
+    """Ids of users by name; `web` asks as any of them."""
+
+    services: Services
+    web: Web
+    users: dict[str, int] = field(default_factory=dict)
+    customers: dict[str, int] = field(default_factory=dict)
+
+    def token(self, who: str) -> str | None:
+        """A fresh session of a user, a booking's token for its reference, or None for nobody."""
+        if who == "nobody":
+            return None
+        with self.services.database.connection_context(), self.services.database.atomic():
+            if who.startswith("RV-"):
+                return self.services.booking_tokens.of(who)
+            return self.services.sessions.start(self.users[who], "test", "192.0.2.1").token
+
+    def ask(self, who: str, method: str, path: str, body: Any = None) -> Any:
+        return self.web.call(method, path, body, token=self.token(who))
+
+
+def build_town(url: str, **settings: Any) -> Town:
+    """Makes it in a migrated database without rows."""
+    services = services_over(open_database(url), **{"rate_limit": "off", **settings})
+    town = Town(services, Web(services))
+    with services.database.connection_context():
+        for name, role in (
+            ("admin", Role.ADMIN), ("manager", Role.MANAGER), ("technician", Role.TECHNICIAN), ("mine", Role.CUSTOMER),
+            ("theirs", Role.CUSTOMER),
+        ):  # fmt: skip
+            email = f"{name}@example.com"
+            town.users[name] = services.users.add(COMMAND, email, role, name.title(), PASSWORD)["id"]
+        for name, reference in (("mine", MINE), ("theirs", THEIRS)):
+            town.customers[name] = services.privacy.find(f"{name}@example.com")
+            make_booking(services, reference, town.customers[name])
+    return town

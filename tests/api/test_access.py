@@ -1,0 +1,120 @@
+"""Who may call what: every route by everybody. A route without a line here fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from reviva.api.app import ROUTES
+from reviva.api.endpoint import Endpoint
+from tests.api.people import MINE, THEIRS, Town, build_town
+
+PUBLIC, SELF, BOOKING, TECHNICIAN, MANAGER, ADMIN = "public", "self", "booking", "technician", "manager", "admin"
+
+MATRIX = {
+    "GET /api/catalog/categories": PUBLIC,
+    "GET /api/catalog/brands": PUBLIC,
+    "GET /api/catalog/models": PUBLIC,
+    "GET /api/catalog/models/{slug}": PUBLIC,
+    "GET /api/catalog/repairs": PUBLIC,
+    "POST /api/quotes": PUBLIC,
+    "GET /api/availability": PUBLIC,
+    "POST /api/bookings": PUBLIC,
+    "GET /api/bookings/{reference}": BOOKING,
+    "POST /api/auth/login": PUBLIC,
+    "POST /api/auth/logout": SELF,
+    "GET /api/auth/me": SELF,
+    "GET /api/auth/sessions": SELF,
+    "DELETE /api/auth/sessions": SELF,
+    "DELETE /api/auth/sessions/{id}": SELF,
+    "POST /api/auth/password": SELF,
+    "POST /api/auth/password-reset": PUBLIC,
+    "POST /api/auth/password-reset/confirm": PUBLIC,
+    "GET /api/users": MANAGER,
+    "POST /api/users": ADMIN,
+    "GET /api/users/{id}": MANAGER,
+    "PATCH /api/users/{id}": ADMIN,
+    "GET /api/sessions": ADMIN,
+    "DELETE /api/sessions/{id}": ADMIN,
+    "GET /api/customers": TECHNICIAN,
+    "GET /api/customers/{id}": TECHNICIAN,
+    "PATCH /api/customers/{id}": TECHNICIAN,
+    "POST /api/customers/{id}/merge": MANAGER,
+    "GET /api/customers/{id}/export": MANAGER,
+    "POST /api/customers/{id}/anonymize": MANAGER,
+    "POST /api/bookings/find": PUBLIC,
+    "POST /api/bookings/{reference}/token": BOOKING,
+    "GET /api/audit": MANAGER,
+    "GET /api/audit/verify": MANAGER,
+    "GET /api/database/health": PUBLIC,
+    "GET /api/database/queries": ADMIN,
+    "GET /healthz": PUBLIC,
+    "GET /readyz": PUBLIC,
+    "GET /metrics": PUBLIC,
+    "GET /api/openapi.json": PUBLIC,
+    "GET /api/docs": PUBLIC,
+    "GET /api/docs/docs.js": PUBLIC,
+    "GET /api/docs/docs.css": PUBLIC,
+}
+"""The least that somebody must be; `booking` is who holds its token, the customer it is of, and staff."""
+
+EVERYBODY = ("nobody", MINE, THEIRS, "mine", "theirs", "technician", "manager", "admin")
+
+LET_IN = {
+    PUBLIC: set(EVERYBODY),
+    SELF: {"mine", "theirs", "technician", "manager", "admin"},
+    BOOKING: {MINE, "mine", "technician", "manager", "admin"},
+    TECHNICIAN: {"technician", "manager", "admin"},
+    MANAGER: {"manager", "admin"},
+    ADMIN: {"admin"},
+}
+
+
+def name(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def refusal(least: str, who: str) -> int:
+    """How somebody is refused: who is nobody could log in, and another's booking is not there."""
+    if who == "nobody":
+        return 401
+    return 404 if least == BOOKING else 403
+
+
+@pytest.fixture
+def town(database_url: str) -> Town:
+    return build_town(database_url)
+
+
+def test_every_route_has_its_line_and_every_line_a_route() -> None:
+    assert {name(endpoint) for endpoint in ROUTES} == set(MATRIX)
+
+
+def test_every_route_lets_in_and_keeps_out_whom_it_should(town: Town) -> None:
+    wrong = []
+    for endpoint in ROUTES:
+        if endpoint.upgrade:
+            continue
+        least = MATRIX[name(endpoint)]
+        path = endpoint.path.replace("{reference}", MINE).replace("{id}", "999999").replace("{slug}", "x")
+        for who in EVERYBODY:
+            body = {} if endpoint.body else None
+            status = town.ask(who, endpoint.method, path, body).status
+            let_in = who in LET_IN[least]
+            if (status in (401, 403)) if let_in else (status != refusal(least, who)):
+                wrong.append(f"{who}: {name(endpoint)} answered {status}")
+    assert wrong == []
+
+
+def test_what_is_somebody_elses_is_not_there(town: Town) -> None:
+    token = town.token("theirs")
+    theirs = town.web.get("/api/auth/sessions", token).json["items"][0]["id"]
+    assert town.ask("mine", "DELETE", f"/api/auth/sessions/{theirs}").status == 404
+    assert town.web.get("/api/auth/me", token).status == 200
+
+
+@pytest.mark.parametrize("field", ["role", "active", "id", "user_id"])
+def test_nobody_gets_a_role_by_asking_for_it(town: Town, field: str) -> None:
+    login = {"email": "mine@example.com", "password": "tall blue giraffe 7", field: "admin"}
+    assert town.web.post("/api/auth/login", login).status == 422
+    patch = town.ask("technician", "PATCH", f"/api/customers/{town.customers['mine']}", {field: "admin"})
+    assert patch.status == 422
