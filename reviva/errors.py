@@ -188,3 +188,9 @@ class SchemaError(RevivaError):
     """The database's schema is not what this version of Reviva needs."""
 
     code = "schema"
+
+
+class TransferError(RevivaError):
+    """The data can't be copied, saved or restored."""
+
+    code = "transfer"

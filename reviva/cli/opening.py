@@ -1,30 +1,31 @@
-"""A database for the time of one command."""
+"""What commands that work on a database share."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import peewee
+import psycopg2
 from peewee import Database
 
 from reviva import config
-from reviva.database.connection import open_database
-from reviva.errors import DatabaseUnavailable
+from reviva.database.connection import connected
+from reviva.errors import RevivaError, TransferError
+
+
+def opened(url: str | None) -> AbstractContextManager[Database]:
+    """The database of `--database` or of the settings, connected, without a pool. Raises `DatabaseUnavailable`."""
+    return connected(config.load(database_url=url).database_url)
 
 
 @contextmanager
-def opened(url: str | None) -> Iterator[Database]:
-    """The database of `--database` or of the settings, connected, without a pool.
-
-    Raises `DatabaseUnavailable` in one line where it can't be reached.
-    """
-    database = open_database(config.load(database_url=url).database_url)
+def plainly() -> Iterator[None]:
+    """What goes wrong with the database or a file is one line, and no traceback."""
     try:
-        database.connect()
-    except peewee.PeeweeException as problem:
-        raise DatabaseUnavailable(f"The database can't be opened: {' '.join(str(problem).split())}") from problem
-    try:
-        yield database
-    finally:
-        database.close()
+        yield
+    except RevivaError:
+        raise
+    except (peewee.PeeweeException, psycopg2.Error, sqlite3.Error, OSError) as problem:
+        raise TransferError(" ".join(str(problem).split())) from problem

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
+import peewee
 from peewee import Database, PostgresqlDatabase
 
 from reviva.config import Settings
 from reviva.database.monitored import Monitored
 from reviva.database.sqlite import KeptSQLite, SQLite
-from reviva.errors import SettingError
+from reviva.errors import DatabaseUnavailable, SettingError
 
 
 class Postgres(Monitored, PostgresqlDatabase):
     """PostgreSQL without a pool: for commands that need one connection."""
 
-    field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ", "TEXT": 'TEXT COLLATE "C"'}
+    field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ", "TEXT": 'TEXT COLLATE "C"',
+                   "FLOAT": "DOUBLE PRECISION"}  # fmt: skip
     """Text is ordered by code point, as on SQLite, whatever the server's locale is."""
 
 
@@ -58,3 +62,15 @@ def postgres_url(url: str) -> str:
     if not url.startswith(("postgresql://", "postgres://")):
         raise SettingError("REVIVA_DATABASE_URL: must start with sqlite:/// or postgresql://")
     return "postgresql://" + url.split("://", 1)[1]
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Database]:
+    """The database of a URL for the time of a block, without a pool. Raises `DatabaseUnavailable`."""
+    database = open_database(url)
+    try:
+        database.connect()
+    except peewee.PeeweeException as problem:
+        raise DatabaseUnavailable(f"The database can't be opened: {' '.join(str(problem).split())}") from problem
+    with closing(database):
+        yield database

@@ -196,9 +196,8 @@ def _run(database: Database, step: Step, direction: str, patience: float) -> Non
         try:
             return _attempt(database, step, module, direction)
         except (peewee.PeeweeException, DatabaseUnavailable) as problem:
-            blocked = (
-                isinstance(problem, DatabaseUnavailable) or is_rolled_back(problem) or sqlstate(problem) == "55P03"
-            )  # lock_not_available
+            busy = isinstance(problem, DatabaseUnavailable)  # SQLite's writer is another process
+            blocked = busy or is_rolled_back(problem) or sqlstate(problem) == "55P03"  # PostgreSQL's lock_timeout
             if not blocked or clock.monotonic() > until:
                 left = "was rolled back" if getattr(module, "atomic", True) else "may have left something behind"
                 raise SchemaError(f"{step.name} failed and {left}: {' '.join(str(problem).split())}") from problem
