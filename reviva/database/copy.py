@@ -9,7 +9,8 @@ from functools import partial
 from peewee import Database
 
 from reviva.database import migration
-from reviva.database.connection import SQLite, connected
+from reviva.database.connection import connected
+from reviva.database.sqlite import SQLite
 from reviva.database.transfer import End, Progress, Table, Tally, tables
 from reviva.database.transfer_postgresql import PostgresEnd
 from reviva.database.transfer_sqlite import SQLiteEnd

@@ -16,7 +16,6 @@ from reviva.database.ddl import Backend, backend
 from reviva.database.migration import Step
 from reviva.database.migration_lock import connection_like
 from reviva.database.sqlite import SQLite
-from reviva.database.sqlite import SQLite
 
 
 class Statement(NamedTuple):
