@@ -115,7 +115,8 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
 
-    get("/api/database/health", health.database, PUBLIC, database=False, errors=(503,)),
+    get("/api/database/health", health.database, PUBLIC, database=False, answer=health.Health, errors=(503,)),
+    post("/api/database/health", health.initialise, MAY.DATABASE_CHANGE, answer=health.Health, errors=(503,)),
     get("/api/database/queries", statement.queries, MAY.DATABASE_CHANGE, query=statement.Statements,
         answer=statement.StatementPage),
 

@@ -88,3 +88,9 @@ class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two
             return bool(pool.connect(reuse_if_open))
         except MaxConnectionsExceeded as problem:
             raise PoolExhausted() from problem
+
+    def numbers(self) -> dict[str, int]:
+        """How many connections there are, and may be; nobody queues for one."""
+        in_use, idle = len(self._in_use), len(self._connections)
+        most = int(self._max_connections)
+        return {"min": 0, "max": most, "open": in_use + idle, "in_use": in_use, "idle": idle, "waiting": 0}

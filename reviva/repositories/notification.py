@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from peewee import EXCLUDED, Query
+from peewee import EXCLUDED, SQL, Query
 
 from reviva import clock
 from reviva.database import statement
@@ -54,3 +54,9 @@ class NotificationRepository(Repository[Notification]):
         )  # fmt: skip
         assert row is not None
         return int(row["id"])
+
+    def oldest_due(self) -> datetime | None:
+        """When the message that waits for longest was to be sent; None when none waits."""
+        waiting = N.select(N.due_at).where(N.status == SQL("'queued'")).order_by(N.due_at, N.id).limit(1)
+        rows = self.run(waiting)  # the status is written out, so that the planner sees that the partial index fits
+        return rows[0]["due_at"] if rows else None

@@ -13,6 +13,7 @@ from reviva.services.booking import BookingService
 from reviva.services.booking_token import BookingTokens
 from reviva.services.catalog import CatalogService
 from reviva.services.customer import CustomerService
+from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
 from reviva.services.login import LoginService
 from reviva.services.notification import NotificationService
@@ -53,6 +54,7 @@ class Services:
         )
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy)
+        self.health = HealthService(settings, database)
         self.statements = StatementService(database, settings.slow_query_ms)
 
     def start(self) -> None:

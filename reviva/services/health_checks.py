@@ -1,0 +1,195 @@
+"""Single questions about the health of an installation: each answers with what is so, or what to do about it."""
+
+from __future__ import annotations
+
+import shutil
+import smtplib
+import zoneinfo
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from peewee import Database
+
+from reviva import clock
+from reviva.config import Settings
+from reviva.database import health, migration
+from reviva.database.ddl import backend
+from reviva.database.pool import PooledPostgres
+from reviva.database.sqlite import SQLite
+from reviva.errors import SchemaError
+from reviva.repositories.notification import NotificationRepository
+
+QUEUE_MINUTES = 10
+CLOCK_SECONDS = 5.0
+LAG_SECONDS = 30.0
+FREE_BYTES = 500_000_000
+QUICK_BYTES = 16_000_000
+"""A SQLite file up to this size is read through while a server answers; a larger one only by `reviva doctor`."""
+TZDATA_YEARS = 1
+MAIL_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: `advice` says what to do, and is empty when all is well."""
+
+    name: str
+    detail: str
+    advice: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.advice
+
+
+def of_database(database: Database, *, whole: bool = False) -> Iterator[Check]:
+    """All that needs the database, which answers. `whole` takes the time to read a SQLite file through."""
+    yield writable(database)
+    if isinstance(database, PooledPostgres):
+        yield pool(database)
+    schema = migrations(database)
+    yield schema
+    if schema.ok:
+        yield queue(database)
+    yield clocks(database)
+    yield from replication(database)
+    if backend(database) == "sqlite" and (whole or health.size(database) <= QUICK_BYTES):
+        yield integrity(database, whole=whole)
+
+
+def of_machine(database: Database) -> Iterator[Check]:
+    """What does not need the database."""
+    yield disk(database)
+    yield time_zones()
+
+
+def writable(database: Database) -> Check:
+    """Whether changes can be saved."""
+    refusal = health.refusal_to_write(database)
+    if refusal is None:
+        return Check("writable", "changes can be saved")
+    return Check("writable", refusal, "point REVIVA_DATABASE_URL at a writable server, or mend the file's permissions")
+
+
+def pool(database: PooledPostgres) -> Check:
+    """Whether there are connections for whoever needs one."""
+    now = database.statistics()
+    detail = f"{now.in_use} of {now.max} in use, {now.idle} idle, {now.waiting} waiting"
+    if now.away:
+        return Check("pool", detail, "the server can't be reached: start it, or mend REVIVA_DATABASE_URL")
+    if now.waiting:
+        return Check("pool", detail, "raise REVIVA_POOL_MAX, or look for slow statements in /api/database/queries")
+    return Check("pool", detail)
+
+
+def connections(database: Database, settings: Settings) -> Iterator[Check]:
+    """Whether the server would give the workers' pools all that they may ask for."""
+    counted = health.connections(database)
+    if counted is None:
+        return
+    wanted = settings.workers * settings.pool_max
+    detail = f"{settings.workers} × {settings.pool_max} connections at most; the server allows {counted[0]}"
+    scarce = "lower REVIVA_POOL_MAX, raise max_connections, or put PgBouncer in between" if wanted > counted[0] else ""
+    yield Check("pool", f"{detail} and has {counted[1]}", scarce)
+
+
+def migrations(database: Database) -> Check:
+    """Whether the schema is this program's."""
+    steps = migration.status(database)
+    try:
+        migration.verify(steps)
+    except SchemaError as problem:
+        return Check("migrations", "the schema is not this program's", problem.detail)
+    waiting = [step.name for step in steps if step.applied is None]
+    if waiting:
+        return Check("migrations", f"{len(waiting)} pending: {', '.join(waiting)}", "run `reviva migrate`")
+    return Check("migrations", f"{len(steps)} applied, none pending")
+
+
+def queue(database: Database) -> Check:
+    """Whether somebody sends the notifications."""
+    due = NotificationRepository(database).oldest_due()
+    late = (clock.now() - due).total_seconds() / 60 if due else 0.0
+    if late <= 0:
+        return Check("queue", "nothing is overdue")
+    detail = f"the oldest notification is {late:.0f} minutes late"
+    return Check("queue", detail, "start `reviva serve` or `reviva work`" if late > QUEUE_MINUTES else "")
+
+
+def clocks(database: Database) -> Check:
+    """Whether the database agrees on what time it is."""
+    before = clock.now()
+    there = health.clock_of(database)
+    between = before + (clock.now() - before) / 2
+    apart = (there - between).total_seconds()
+    detail = f"{abs(apart):.1f} s {'ahead of' if apart > 0 else 'behind'} ours"
+    if abs(apart) > CLOCK_SECONDS:
+        return Check("clock", f"the database's clock is {detail}", "synchronise both machines with NTP")
+    return Check("clock", "the database's clock agrees")
+
+
+def replication(database: Database) -> Iterator[Check]:
+    """How far replicas are behind, where there are any."""
+    for name, lag in health.replicas(database).items():
+        detail = f"{name} is {lag:.0f} s behind" if lag is not None else f"{name} is connected"
+        late = lag is not None and lag > LAG_SECONDS
+        yield Check("replication", detail, "look at the replica's load and network" if late else "")
+
+
+def integrity(database: Database, *, whole: bool) -> Check:
+    """Whether SQLite's file is whole."""
+    found = health.damage(database, whole=whole)
+    if found:
+        return Check("integrity", "; ".join(found), "stop the server and restore a backup with `reviva restore`")
+    return Check("integrity", "the file is whole")
+
+
+def disk(database: Database) -> Check:
+    """Whether there is room: beside SQLite's file, else where this program runs."""
+    folder = Path(database.path).absolute().parent if isinstance(database, SQLite) else Path.cwd()
+    if not folder.is_dir():
+        return Check("disk", f"{folder} does not exist", "make the folder, or mend REVIVA_DATABASE_URL")
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / 1e9:.1f} GB free in {folder}"
+    return Check("disk", detail, "make room, or move the data to a larger disk" if free < FREE_BYTES else "")
+
+
+def time_zones() -> Check:
+    """Whether the rules of the time zones are recent."""
+    version = zones_version()
+    old = clock.now().year - int(version[:4]) > TZDATA_YEARS if version[:4].isdecimal() else True
+    return Check("tzdata", version, "update the tzdata package, of the system or of Python" if old else "")
+
+
+def zones_version() -> str:
+    """The version of what zoneinfo reads: the system's files come before Python's package."""
+    for folder in zoneinfo.TZPATH:
+        path = Path(folder)
+        with suppress(OSError):
+            first = (path / "tzdata.zi").open(encoding="utf-8").readline()
+            return first.removeprefix("# version ").strip()
+        if (path / "UTC").is_file():
+            return f"unknown, in {folder}"
+    try:
+        return metadata.version("tzdata")
+    except metadata.PackageNotFoundError:
+        return "missing"
+
+
+def mail(settings: Settings) -> Check:
+    """Whether the mail server answers; nothing is sent."""
+    if settings.smtp_url is None:
+        return Check("mail", "REVIVA_SMTP_URL is not set: messages go to the log")
+    url = urlsplit(settings.smtp_url.get_secret_value())
+    secure = url.scheme == "smtps"
+    host, port = url.hostname or "", url.port or (465 if secure else 25)
+    try:
+        with (smtplib.SMTP_SSL if secure else smtplib.SMTP)(host, port, timeout=MAIL_TIMEOUT) as server:
+            server.noop()
+    except (OSError, smtplib.SMTPException) as problem:
+        return Check("mail", f"{host}:{port} does not answer: {problem}", "mend REVIVA_SMTP_URL or the mail server")
+    return Check("mail", f"{host}:{port} answers")
