@@ -15,6 +15,7 @@ from reviva.api import (
     health,
     metrics,
     openapi,
+    pricing,
     statement,
     static,
     user,
@@ -23,7 +24,7 @@ from reviva.api import (
 from reviva.api.call import Call
 from reviva.api.catalog import InCategory, ModelFilter
 from reviva.api.dispatch import Application
-from reviva.api.endpoint import PUBLIC, Endpoint, delete, get, patch, post
+from reviva.api.endpoint import PUBLIC, Endpoint, delete, get, patch, post, put
 from reviva.api.ratelimit import Rate
 from reviva.api.render import to_json
 from reviva.api.serving import Hooks
@@ -31,6 +32,7 @@ from reviva.api.shapes import (
     Availability,
     Booking,
     Counted,
+    Factor,
     Items,
     Listed,
     ModelDetail,
@@ -38,6 +40,8 @@ from reviva.api.shapes import (
     NewBooking,
     Quote,
     Repair,
+    Rule,
+    Simulation,
 )
 from reviva.services.access import Permission as MAY
 
@@ -114,6 +118,19 @@ ROUTES: tuple[Endpoint, ...] = (
 
     get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
+
+    get("/api/pricing/rules", pricing.list_rules, MAY.PRICES_CHANGE, query=pricing.Rules, answer=Listed[Rule]),
+    post("/api/pricing/rules", pricing.add_rule, MAY.PRICES_CHANGE, body=pricing.RuleBody, answer=Rule, status=201),
+    get("/api/pricing/rules/{id}", pricing.read_rule, MAY.PRICES_CHANGE, answer=Rule),
+    patch("/api/pricing/rules/{id}", pricing.change_rule, MAY.PRICES_CHANGE, body=pricing.RuleChange, answer=Rule,
+        errors=(409,)),
+    delete("/api/pricing/rules/{id}", pricing.remove_rule, MAY.PRICES_CHANGE, errors=(409,)),
+    get("/api/pricing/factors", pricing.list_factors, MAY.PRICES_CHANGE, query=pricing.Factors, answer=Listed[Factor]),
+    get("/api/pricing/factors/{key}", pricing.read_factor, MAY.PRICES_CHANGE, answer=Factor),
+    put("/api/pricing/factors/{key}", pricing.set_factor, MAY.PRICES_CHANGE, body=pricing.FactorBody, answer=Factor,
+        errors=(409,)),
+    post("/api/pricing/simulate", pricing.simulate, MAY.PRICES_CHANGE, body=pricing.SimulationBody, answer=Simulation,
+        errors=(404,)),
 
     get("/api/database/health", health.database, PUBLIC, database=False, answer=health.Health, errors=(503,)),
     post("/api/database/health", health.initialise, MAY.DATABASE_CHANGE, answer=health.Health, errors=(503,)),

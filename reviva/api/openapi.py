@@ -19,7 +19,9 @@ from reviva.api.serving import SESSION_COOKIE
 Schema = dict[str, Any]
 _COMPONENT: Final = "#/components/schemas/{model}"
 
-_PARAMETERS: Final = {"id": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA}
+_PARAMETERS: Final = {
+    "id": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA, "category": SLUG_SCHEMA, "key": SLUG_SCHEMA,
+}  # fmt: skip
 
 _FAULT: Final[Schema] = {
     "type": "object",

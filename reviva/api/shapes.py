@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from reviva.models.booking import Status, Urgency
 from reviva.models.pricing import RuleKind
+from reviva.services.pricing import Conditions
 
 T = TypeVar("T")
 
@@ -136,6 +137,51 @@ class Booking(BookingSummary):
 
 class NewBooking(Booking):
     token: str
+
+
+class Rule(TypedDict):
+    id: int
+    name: str
+    kind: RuleKind
+    value: int
+    priority: int
+    factor: str | None
+    conditions: Conditions
+    stops: bool
+    active: bool
+    valid_from: datetime | None
+    valid_to: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class Factor(TypedDict):
+    key: str
+    name: str
+    value: int
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class SimulatedDay(TypedDict):
+    date: str
+    bookings: int
+    before: Money
+    after: Money
+
+
+class Simulation(TypedDict):
+    currency: str
+    since: datetime
+    bookings: int
+    changed: int
+    charged: Money
+    before: Money
+    after: Money
+    difference: Money
+    days: list[SimulatedDay]
 
 
 class Ok(TypedDict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from peewee import Database, Expression, IntegrityError, Query, chunked, fn
@@ -83,14 +83,20 @@ class Repository(Generic[M]):
         if not changed:
             raise VersionConflict() if self.exists(self.model.id == id) else NotFound(f"There is no {self.noun} {id}.")
 
-    def delete(self, id: int) -> None:
-        """Removes a row. Raises `NotFound`, or `Conflict` where something still refers to it."""
+    def delete(self, id: int, version: int | None = None) -> None:
+        """Removes a row; with `version`, only if the row still has it.
+
+        Raises `NotFound`, `VersionConflict`, or `Conflict` where something still refers to it.
+        """
+        condition = self.model.id == id
+        if version is not None:
+            condition &= self.model._meta.fields["version"] == version
         try:
-            removed = self.model.delete().where(self.model.id == id).bind(self.database).execute()
+            removed = self.model.delete().where(condition).bind(self.database).execute()
         except IntegrityError as problem:
             raise Conflict(f"This {self.noun} is still in use.") from problem
         if not removed:
-            raise NotFound(f"There is no {self.noun} {id}.")
+            raise VersionConflict() if self.exists(self.model.id == id) else NotFound(f"There is no {self.noun} {id}.")
 
     def count(self, *conditions: Expression) -> int:
         """How many rows meet all the conditions."""
@@ -101,6 +107,14 @@ class Repository(Generic[M]):
         """Whether any row meets all the conditions."""
         query = self.model.select(self.model._meta.primary_key).limit(1)
         return bool(self.run(query.where(*conditions) if conditions else query))
+
+    def unknown(self, slugs: Collection[str]) -> set[str]:
+        """Those of some slugs that no row has."""
+        if not slugs:
+            return set()
+        slug = self.model._meta.fields["slug"]
+        rows = self.run(self.model.select(slug).where(slug.in_(list(slugs))).distinct())
+        return set(slugs) - {row["slug"] for row in rows}
 
     def create_many(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Inserts rows that name the same fields, in batches. Raises `Conflict` where a unique value is taken."""

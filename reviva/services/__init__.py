@@ -20,9 +20,11 @@ from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.password import Passwords
 from reviva.services.pricing import PricingService
+from reviva.services.pricing_change import PricingChangeService
 from reviva.services.privacy import PrivacyService
 from reviva.services.session import SessionService
 from reviva.services.shop import ShopService
+from reviva.services.simulation import SimulationService
 from reviva.services.statement import StatementService
 from reviva.services.throttle import Throttle
 from reviva.services.user import UserService
@@ -48,6 +50,8 @@ class Services:
         self.catalog = CatalogService(database)
         self.shops = ShopService(database)
         self.pricing = PricingService(database, self.signer)
+        self.pricing_changes = PricingChangeService(database, self.audit)
+        self.simulation = SimulationService(database, self.pricing_changes, self.shops)
         self.notifications = NotificationService(database)
         self.bookings = BookingService(
             database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications

@@ -30,6 +30,7 @@ class Permission(StrEnum):
     NOTIFICATIONS_CHANGE = "notifications.change"
     CATALOG_CHANGE = "catalog.change"
     PRICES_CHANGE = "prices.change"
+    SHOPS_READ = "shops.read"
     SHOPS_CHANGE = "shops.change"
     USERS_READ = "users.read"
     AUDIT_READ = "audit.read"
@@ -48,6 +49,7 @@ P = Permission
 _CUSTOMER: Final = frozenset({P.SELF, P.BOOKING_OWN})
 _TECHNICIAN: Final = _CUSTOMER | {
     P.BOOKINGS_WORK, P.CUSTOMERS_READ, P.CUSTOMERS_CHANGE, P.NOTIFICATIONS_READ, P.DASHBOARD_READ, P.DATABASE_READ,
+    P.SHOPS_READ,
 }  # fmt: skip
 _MANAGER: Final = _TECHNICIAN | {
     P.CUSTOMERS_ERASE, P.NOTIFICATIONS_CHANGE, P.CATALOG_CHANGE, P.PRICES_CHANGE, P.SHOPS_CHANGE, P.USERS_READ,
