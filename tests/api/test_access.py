@@ -45,7 +45,17 @@ MATRIX = {
     "POST /api/bookings/{reference}/token": BOOKING,
     "GET /api/audit": MANAGER,
     "GET /api/audit/verify": MANAGER,
+    "GET /api/pricing/rules": MANAGER,
+    "POST /api/pricing/rules": MANAGER,
+    "GET /api/pricing/rules/{id}": MANAGER,
+    "PATCH /api/pricing/rules/{id}": MANAGER,
+    "DELETE /api/pricing/rules/{id}": MANAGER,
+    "GET /api/pricing/factors": MANAGER,
+    "GET /api/pricing/factors/{key}": MANAGER,
+    "PUT /api/pricing/factors/{key}": MANAGER,
+    "POST /api/pricing/simulate": MANAGER,
     "GET /api/database/health": PUBLIC,
+    "POST /api/database/health": ADMIN,
     "GET /api/database/queries": ADMIN,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
@@ -95,7 +105,7 @@ def test_every_route_lets_in_and_keeps_out_whom_it_should(town: Town) -> None:
         if endpoint.upgrade:
             continue
         least = MATRIX[name(endpoint)]
-        path = endpoint.path.replace("{reference}", MINE).replace("{id}", "999999").replace("{slug}", "x")
+        path = endpoint.path.format_map({"reference": MINE, "id": "999999", "slug": "x", "category": "x", "key": "x"})
         for who in EVERYBODY:
             body = {} if endpoint.body else None
             status = town.ask(who, endpoint.method, path, body).status
