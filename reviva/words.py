@@ -6,6 +6,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -14,6 +15,9 @@ Alternative = tuple[str, ...]
 """Words that must all be there."""
 Group = tuple[Alternative, ...]
 """Alternatives of which one must be there."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 MOST_WORDS = 8
 """Of a query; what follows is ignored."""
@@ -38,14 +42,21 @@ class Vocabulary:
         self.known = {word for text in texts for word in text.split()}
         self.ordered = sorted(self.known)
         self._guesses: dict[str, Group] = {}
+        self._readings: dict[tuple[str, bool], tuple[Group, ...]] = {}
 
     def begins(self, prefix: str) -> bool:
         """Whether some word begins so."""
         at = bisect_left(self.ordered, prefix)
         return at < len(self.ordered) and self.ordered[at].startswith(prefix)
 
-    def groups(self, query: str, *, doubt: bool = False) -> list[Group]:
+    def groups(self, query: str, *, doubt: bool = False) -> tuple[Group, ...]:
         """What a query may mean: groups that must all be met. With `doubt`, even known words may be mistyped."""
+        known = self._readings.get((query, doubt))
+        if known is None:
+            known = remember(self._readings, (query, doubt), tuple(self._groups(query, doubt)))
+        return known
+
+    def _groups(self, query: str, doubt: bool) -> list[Group]:
         typed = words(query)[:MOST_WORDS]
         found: list[Group] = []
         while typed:
@@ -71,13 +82,11 @@ class Vocabulary:
 
     def guesses(self, word: str) -> Group:
         """Known words for one that is not: run together, or mistyped."""
-        if word not in self._guesses:
-            if len(self._guesses) > 10_000:
-                self._guesses.clear()
-            apart = tuple(self.split(word))
-            alike = tuple((near,) for near in self.near(word))
-            self._guesses[word] = apart or alike or tuple(self.split_near(word))
-        return self._guesses[word]
+        if (known := self._guesses.get(word)) is not None:
+            return known
+        apart = tuple(self.split(word))
+        alike = () if apart else tuple((near,) for near in self.near(word))
+        return remember(self._guesses, word, apart or alike or tuple(self.split_near(word)))
 
     def split(self, word: str) -> Iterator[Alternative]:
         """`galaxys21` as (galaxy, s21): a known word of at least three letters, then the beginning of another."""
@@ -106,6 +115,13 @@ class Vocabulary:
         scored = process.extract(word, likely, scorer=OSA.distance, score_cutoff=most, limit=12)
         best = min((distance for _, distance, _ in scored), default=0)
         return [known for known, distance, _ in scored if distance == best and known != word][:6]
+
+
+def remember(known: dict[K, V], key: K, value: V) -> V:
+    """Keeps a value, among not too many: people type what they like."""
+    if len(known) > 10_000:
+        known.clear()
+    return known.setdefault(key, value)
 
 
 def tsquery(groups: Iterable[Group], *, every: bool = True) -> str:

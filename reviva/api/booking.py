@@ -70,7 +70,7 @@ def list_slots(call: Call) -> dict[str, Any]:
     query: AvailabilityQuery = call.query
     services = call.services
     place = services.shops.open(query.shop)
-    _, offers = services.bookings.wanted(query.model, query.repairs, place.shop.currency)
+    _, offers = services.catalog.wanted(query.model, query.repairs, place.shop.currency)
     minutes = sum(offer["minutes"] for offer in offers)
     slots = services.shops.availability(place, minutes, query.first, query.days)
     return {"timezone": place.shop.timezone, "slots": slots}

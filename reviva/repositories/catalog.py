@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from peewee import SQL, NodeList, fn
@@ -41,6 +43,10 @@ class DeviceModelRepository(Repository[DeviceModel]):
         """A model, a row for each repair on offer in a currency (one of NULLs where there is none); [] if unknown."""
         return _DETAIL.all(self.database, slug=slug, currency=currency)
 
+    def wanted(self, slug: str, repairs: Sequence[str], currency: str) -> list[Row]:
+        """A model, a row for each of some repairs: without an amount where it is not offered; [] if unknown."""
+        return _WANTED.all(self.database, slug=slug, repairs=repairs, currency=currency)
+
     def unpriced(self) -> list[DeviceModel]:
         """The models that have no price at all."""
         priced = RepairPrice.select(1).where(RepairPrice.model == DeviceModel.id)
@@ -55,14 +61,11 @@ class DeviceModelRepository(Repository[DeviceModel]):
         keys = keys_for(wanted.sort or (("year", True), ("name", True)), SORTS, DeviceModel.slug)
         return self._fetch(wanted, keys, (), None)
 
-    def matching(self, wanted: ListQuery, groups: list[Group], *, every: bool) -> Page[Row]:
+    def matching(self, wanted: ListQuery, groups: tuple[Group, ...], *, every: bool) -> Page[Row]:
         """A page of the models whose words meet the groups of a query, best match first unless sorted otherwise."""
-        match = (fts5 if backend(self.database) == "sqlite" else tsquery)(groups, every=every)
-        exact = tuple(dict.fromkeys(word for group in groups for alternative in group for word in alternative))[:12]
-        best_first = [Key("match", distance(len(exact))), Key("", DeviceModel.slug)]
-        return self._fetch(
-            wanted, keys_for(wanted.sort, SORTS, DeviceModel.slug) if wanted.sort else best_first, exact, match
-        )
+        match, exact = spoken(backend(self.database), groups, every)
+        keys = keys_for(wanted.sort, SORTS, DeviceModel.slug) if wanted.sort else best_first(len(exact))
+        return self._fetch(wanted, keys, exact, match)
 
     def _fetch(self, wanted: ListQuery, keys: list[Key], exact: tuple[str, ...], match: str | None) -> Page[Row]:
         if unknown := [name for name in wanted.filters if name not in CONDITIONS]:
@@ -70,7 +73,8 @@ class DeviceModelRepository(Repository[DeviceModel]):
         values = {name: value for name, value in wanted.filters.items() if value is not None}
         filters = tuple(sorted(values))
         if match is not None:
-            values |= {"match": match} | {f"word_{n}": f"% {word} %" for n, word in enumerate(exact)}
+            values["match"] = match
+            values.update((f"word_{n}", word) for n, word in enumerate(exact))
         kind = backend(self.database)
         shape = (kind, filters, len(exact), match is not None)
         return fetch(self.database, lambda: listing(kind, filters, match is not None), keys, wanted, values, shape)
@@ -102,6 +106,20 @@ class RepairTypeRepository(Repository[RepairType]):
 
 class PriceRepository(Repository[RepairPrice]):
     model = RepairPrice
+
+
+@lru_cache(4096)
+def spoken(kind: Backend, groups: tuple[Group, ...], every: bool) -> tuple[str, tuple[str, ...]]:
+    """What a query's groups are in a database's own words, and the patterns of whole words that rank what it finds."""
+    distinct = dict.fromkeys(word for group in groups for alternative in group for word in alternative)
+    match = (fts5 if kind == "sqlite" else tsquery)(groups, every=every)
+    return match, tuple(f"% {word} %" for word in distinct)[:12]
+
+
+@cache
+def best_first(exact: int) -> list[Key]:
+    """The order of a search for so many words."""
+    return [Key("match", distance(exact)), Key("", DeviceModel.slug)]
 
 
 def listing(kind: Backend, filters: tuple[str, ...], matched: bool) -> Any:
@@ -154,6 +172,19 @@ def _detail() -> Any:
     )
 
 
+def _wanted() -> Any:
+    repair = (RepairType.category == DeviceModel.category) & RepairType.active & Among(RepairType.slug, "repairs")
+    price = (RepairPrice.model == DeviceModel.id) & (RepairPrice.repair == RepairType.id)
+    query = DeviceModel.select(
+        *SUMMARY, DeviceModel.id, DeviceModel.tier,
+        RepairType.id.alias("repair_id"), RepairType.slug.alias("repair_slug"), RepairType.name.alias("repair_name"),
+        fn.COALESCE(RepairPrice.minutes, RepairType.minutes).alias("minutes"), RepairPrice.amount,
+    )  # fmt: skip
+    query = joined(query).switch(DeviceModel).left_outer_join(RepairType, on=repair)
+    query = query.left_outer_join(RepairPrice, on=price & (RepairPrice.currency == Param("currency")))
+    return query.where(DeviceModel.slug == Param("slug"), DeviceModel.active)
+
+
 def _counted(noun: Any, *conditions: Any) -> Any:
     query = joined(DeviceModel.select(noun.slug, noun.name, fn.COUNT(1).alias("models")))
     return query.where(DeviceModel.active, *conditions).group_by(noun.id)
@@ -170,6 +201,7 @@ def _repairs(*conditions: Any) -> Any:
 _IN_CATEGORY = Category.slug == Param("category")
 _TEXTS = Statement(lambda: DeviceModel.select(DeviceModel.search_text).where(DeviceModel.active))
 _DETAIL = Statement(_detail)
+_WANTED = Statement(_wanted)
 _CATEGORIES = Statement(lambda: _counted(Category).order_by(Category.position, Category.id))
 _BRANDS = Statement(lambda: _counted(Brand).order_by(Brand.name, Brand.id))
 _BRANDS_OF = Statement(lambda: _counted(Brand, _IN_CATEGORY).order_by(Brand.name, Brand.id))

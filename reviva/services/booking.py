@@ -27,7 +27,7 @@ from reviva.services.calendar import check_exists
 from reviva.services.catalog import CatalogService
 from reviva.services.idempotency import IdempotencyService, Replay
 from reviva.services.notification import NotificationService
-from reviva.services.pricing import Line, PricingService, chosen
+from reviva.services.pricing import Line, PricingService
 from reviva.services.shop import OpenShop, ShopService, bookable, job_end
 from reviva.signing import Signer
 from reviva.words import joined
@@ -78,17 +78,12 @@ class BookingService:
     ) -> tuple[list[Line], str, datetime, str]:
         """The lines of an order, its signed price lock, until when that holds, and the currency."""
         place = self.shops.find(shop)
-        device, offers = self.wanted(model, repairs, place.currency)
+        device, offers = self.catalog.wanted(model, repairs, place.currency)
         if starts_at is not None:
             check_exists(starts_at, place.timezone)
         lines = self.pricing.price(device, offers, place, urgency, starts_at)
         lock, until = self.pricing.lock(lines, model, place.slug, urgency)
         return lines, lock, until, place.currency
-
-    def wanted(self, model: str, repairs: Sequence[str], currency: str) -> tuple[Row, list[Row]]:
-        """A model and the offers for some repairs on it. Raises `Invalid` for an unknown one."""
-        device, offers = self.catalog.wanted(model, currency)
-        return device, chosen(offers, repairs)
 
     def book(self, actor: Actor, wish: Wish, replay: Replay | None = None) -> Booked:
         """Books a repair. Raises `Invalid`, `SlotTaken`, `KeyReused` or `RequestInProgress`.
@@ -100,7 +95,7 @@ class BookingService:
                 return Booked(answer, self.token(answer["reference"], 1), replayed=True)
             place = self.shops.open(wish.shop)
             check_exists(wish.starts_at, place.shop.timezone)
-            device, offers = self.wanted(wish.model, wish.repairs, place.shop.currency)
+            device, offers = self.catalog.wanted(wish.model, wish.repairs, place.shop.currency)
             lines = self.lines(wish, place, device, offers)
             minutes = sum(line.minutes for line in lines)
             steps = self.steps(place, wish.starts_at.astimezone(UTC), minutes)

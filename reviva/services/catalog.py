@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Invalid, NotFound
+from reviva.errors import Fault, Invalid, NotFound
 from reviva.paging import ListQuery, Page
 from reviva.repositories.catalog import (
     BrandRepository,
@@ -54,14 +54,27 @@ class CatalogService:
             raise NotFound(f"There is no model {slug!r}.")
         return rows[0], [row for row in rows if row["repair_slug"]]
 
-    def wanted(self, slug: str, currency: str) -> tuple[Row, list[Row]]:
-        """The same for an order, where an unknown model is a fault of the order. Raises `Invalid`."""
-        try:
-            return self.model(slug, currency)
-        except NotFound as problem:
-            raise Invalid.field("model", problem.detail, "unknown-model") from None
+    def wanted(self, slug: str, repairs: Sequence[str], currency: str) -> tuple[Row, list[Row]]:
+        """A model, and the offers for some repairs on it in the order asked. Raises `Invalid` with every fault."""
+        rows = self.models.wanted(slug, repairs, currency)
+        if not rows:
+            raise Invalid.field("model", f"there is no model {slug!r}", "unknown-model")
+        offered = {row["repair_slug"]: row for row in rows if row["amount"] is not None}
+        faults = [
+            Fault(f"repairs.{n}", f"{repair!r} is not offered for this model", "unknown-repair")
+            for n, repair in enumerate(repairs)
+            if repair not in offered
+        ]
+        faults += [
+            Fault(f"repairs.{n}", f"{repair!r} is there twice", "repeated")
+            for n, repair in enumerate(repairs)
+            if repair in repairs[:n]
+        ]
+        if faults:
+            raise Invalid(faults)
+        return rows[0], [offered[repair] for repair in repairs]
 
-    def _readings(self, query: str) -> Iterator[tuple[list[Group], bool]]:
+    def _readings(self, query: str) -> Iterator[tuple[tuple[Group, ...], bool]]:
         vocabulary = self._vocabulary_now()
         groups = vocabulary.groups(query)
         if groups:
@@ -69,7 +82,7 @@ class CatalogService:
             doubtful = vocabulary.groups(query, doubt=True)
             if doubtful != groups:
                 yield doubtful, True
-            known = [group for group in groups if any(vocabulary.begins(word) for a in group for word in a)]
+            known = tuple(group for group in groups if any(vocabulary.begins(word) for a in group for word in a))
             if len(groups) > 1 and known:
                 yield known, False
 

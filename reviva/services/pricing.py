@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Fault, Invalid
+from reviva.errors import Invalid
 from reviva.models.booking import Urgency
 from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
@@ -195,21 +195,3 @@ class PricingService:
             )
             for slug, base, price, steps in frozen
         ]
-
-
-def chosen(offers: Sequence[Row], repairs: Sequence[str]) -> list[Row]:
-    """The offers for the repairs asked for, in the order asked. Raises `Invalid` with every fault."""
-    known = {offer["repair_slug"]: offer for offer in offers}
-    faults = [
-        Fault(f"repairs.{n}", f"{slug!r} is not offered for this model", "unknown-repair")
-        for n, slug in enumerate(repairs)
-        if slug not in known
-    ]
-    faults += [
-        Fault(f"repairs.{n}", f"{slug!r} is there twice", "repeated")
-        for n, slug in enumerate(repairs)
-        if slug in repairs[:n]
-    ]
-    if faults:
-        raise Invalid(faults)
-    return [known[slug] for slug in repairs]

@@ -1,0 +1,23 @@
+"""`python -m tests.bench`: what a request costs, against the bare driver in the same run."""
+
+from __future__ import annotations
+
+import click
+
+from tests.bench import ratio
+
+
+@click.group(invoke_without_command=True)
+@click.option("--models", default=2_000, show_default=True)
+@click.option("--bookings", default=200_000, show_default=True)
+@click.option("--requests", default=400, show_default=True, help="Of each kind in a round.")
+@click.option("--rounds", default=5, show_default=True)
+@click.pass_context
+def bench(context: click.Context, models: int, bookings: int, requests: int, rounds: int) -> None:
+    """Speed, as ratios: nothing here passes or fails."""
+    if context.invoked_subcommand is None:
+        ratio.run(models, bookings, requests, rounds)
+
+
+if __name__ == "__main__":
+    bench()
