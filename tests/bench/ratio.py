@@ -79,7 +79,8 @@ made AS (
                        contact, notes, locale, token_serial, search_text, created_at, updated_at, version)
   SELECT 'RV-P' || lpad(n::text, 7, '0'), 1, known.ids[1 + n %% 20000],
          models.ids[1 + n %% array_length(models.ids, 1)],
-         'completed', 'standard', now() - n * interval '5 minutes', now() - n * interval '5 minutes' + interval '1 hour',
+         'completed', 'standard', now() - n * interval '5 minutes',
+         now() - n * interval '5 minutes' + interval '1 hour',
          'GBP', 5000, '{}', '', 'en', 1, 'rv p' || n, now() - n * interval '5 minutes', now(), 1
   FROM generate_series(1, %s) n, known, models RETURNING id, starts_at
 ), items AS (
