@@ -22,6 +22,7 @@ PRAGMAS: Final = {
     "synchronous": "full",  # an acknowledged booking survives a power cut
     "cache_size": -32_000,
     "temp_store": "memory",
+    "secure_delete": 1,  # who was erased must not be readable in the file's free space
 }
 OLDEST: Final = (3, 37, 0)
 """The first with STRICT tables."""

@@ -12,6 +12,7 @@ from reviva import clock
 from reviva.database.fields import write_instant
 from reviva.database.statement import Row
 from reviva.models.audit import ActorKind
+from reviva.models.user import Role
 from reviva.paging import ListQuery, Page
 from reviva.repositories.audit import AuditRepository
 from reviva.services.actor import Actor
@@ -43,12 +44,12 @@ class AuditService:
         }  # fmt: skip
         row_before, own_before = split(entity, before, salt)
         row_after, own_after = split(entity, after, salt)
-        own_address = actor.address if actor.kind in _OUTSIDE or actor.customer_id else ""
+        own_address = actor.address if actor.kind in _OUTSIDE or actor.role is Role.CUSTOMER else ""
         if own_address:
             row["address"] = hashed(salt, "address", own_address)
         personal = None
         if own_before or own_after or own_address:
-            owner = customer or actor.customer_id or (int(row["entity_id"]) if entity == "customer" else None)
+            owner = customer or actor.customer_id or (int(row["entity_id"]) or None if entity == "customer" else None)
             personal = {
                 "customer_id": owner, "salt": salt, "before": own_before, "after": own_after, "address": own_address,
             }  # fmt: skip

@@ -11,7 +11,7 @@ from reviva.database.fields import JSONField
 MASK: Final = "***"
 _SECRET = re.compile(r"password|token|secret|nonce|api_key|private", re.IGNORECASE)
 _NOTES: Final = frozenset({"notes", "note", "reason"})
-_ANYWHERE: Final = frozenset({"email", "phone", "recipient", "contact_name", "customer_name"})
+_ANYWHERE: Final = frozenset({"email", "phone", "recipient", "device", "contact_name", "customer_name"})
 _OF_PEOPLE: Final = frozenset({"name", "locale"})
 _PEOPLE: Final = frozenset({"customer", "user", "contact"})
 """Entities, and names of nested objects, that are persons: there `name` is personal too."""

@@ -56,22 +56,20 @@ class AuditSeal:
     def __init__(self, database: Database, signer: Signer) -> None:
         self.database, self.signer = database, signer
         self.rows = AuditRepository(database)
-        self._swept = False
 
     def seal(self, sweep: bool = False) -> int:
         """Seals the rows that have no seal yet; returns how many. One process at a time; the others return 0.
 
         PostgreSQL commits ids out of order, so the chain follows the order of sealing and not of ids, and each round
-        looks a little behind the newest sealed row; with `sweep`, and in the first round, behind all of them.
+        looks a little behind the newest sealed row; with `sweep`, behind all of them.
         """
-        low = 0 if sweep or not self._swept else self.rows.newest_sealed() - LOOK_BACK
+        low = 0 if sweep else self.rows.newest_sealed() - LOOK_BACK
         sealed = 0
         while self.rows.unsealed(low, 1):
             count = self._seal_some(low)
             sealed += count
             if count < BATCH:
                 break
-        self._swept = True
         return sealed
 
     def _seal_some(self, low: int) -> int:

@@ -9,8 +9,9 @@ from peewee import Database
 
 from reviva import clock
 from reviva.errors import NotFound
+from reviva.identity import email_key
 from reviva.repositories.customer import CustomerRepository
-from reviva.repositories.privacy import PersonRepository
+from reviva.repositories.privacy import Person, PersonRepository
 from reviva.services.actor import SYSTEM, Actor
 from reviva.services.audit import AuditService
 
@@ -24,39 +25,36 @@ class PrivacyService:
         self.database, self.audit, self.retention_months = database, audit, retention_months
         self.customers, self.persons = CustomerRepository(database), PersonRepository(database)
 
-    def find(self, email: str) -> int:
-        """The customer with this address. Raises `NotFound`."""
-        found = self.customers.by_email(email)
-        if found is None:
-            raise NotFound(f"Nothing is held about {email}.")
-        return int(found.id)
-
-    def export(self, actor: Actor, id: int) -> dict[str, Any]:
-        """Every row about a customer by table, times aware, money in minor units. Raises `NotFound`."""
+    def export(self, actor: Actor, who: int | str) -> dict[str, Any]:
+        """Every row about a person by table. Raises `NotFound`."""
         with self.database.atomic():
-            self.customers.get(id)
-            self.audit.record(actor, "customer.export", "customer", id)
-            return self.persons.held(self.persons.ids(id))
+            person, about = self._trace(who)
+            self.audit.record(actor, "customer.export", "customer", about)
+            return self.persons.held(person)
 
-    def anonymize(self, actor: Actor, *ids: int) -> None:
-        """Erases customers, and whoever was merged into them, in every table; the bookings stay, as nobody's.
+    def anonymize(self, actor: Actor, *whom: int | str) -> None:
+        """Erases people, and whoever was merged into them, in every table; the bookings stay, as nobody's.
 
         Done twice it changes nothing. Raises `NotFound`.
         """
-        self.persons.overwrite_what_is_freed()
-        for id in ids:
-            self._anonymize(actor, id)
+        for who in whom:
+            with self.database.atomic():
+                person, about = self._trace(who)
+                self.persons.erase(person, clock.now())
+                self.audit.record(actor, "customer.anonymize", "customer", about)
         self.persons.scrub()
 
-    def _anonymize(self, actor: Actor, id: int) -> None:
-        with self.database.atomic():
-            customer = self.customers.get(id)
-            if customer.anonymized_at:
-                return
-            if customer.merged_into:
-                id = customer.merged_into
-            self.persons.erase(self.persons.ids(id), clock.now())
-            self.audit.record(actor, "customer.anonymize", "customer", id)
+    def _trace(self, who: int | str) -> tuple[Person, int]:
+        """A customer's id or an address: their traces, and the id to file it under (0: none). Raises `NotFound`."""
+        if isinstance(who, str):
+            found, key = self.customers.by_email(who), email_key(who)
+        else:
+            found, key = self.customers.get(who), None
+        id = (found.merged_into or found.id) if found else None
+        person = self.persons.trace(id, key)
+        if not person.known:
+            raise NotFound(f"Nothing is held about {who}.")
+        return person, id or 0
 
     def forget_the_silent(self) -> int:
         """Erases those who have had nothing to do with the shop for as long as the settings say; returns how many."""

@@ -49,6 +49,8 @@ def build_town(url: str, **settings: Any) -> Town:
             email = f"{name}@example.com"
             town.users[name] = services.users.add(COMMAND, email, role, name.title(), PASSWORD)["id"]
         for name, reference in (("mine", MINE), ("theirs", THEIRS)):
-            town.customers[name] = services.privacy.find(f"{name}@example.com")
+            found = services.customers.customers.by_email(f"{name}@example.com")
+            assert found is not None
+            town.customers[name] = found.id
             make_booking(services, reference, town.customers[name])
     return town

@@ -1,0 +1,131 @@
+"""What is held about a person: all of it is shown, and none of it is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from peewee import Database
+
+from reviva import clock
+from reviva.database import statement
+from reviva.database.ddl import backend
+from reviva.errors import NotFound
+from reviva.models import TABLES, BookingHistory, IdempotencyKey, LiveSession
+from reviva.models.audit import ActorKind
+from reviva.models.user import Role
+from reviva.services import Services
+from reviva.services.actor import Actor
+from tests.people import COMMAND, make_booking, services_over
+
+NAME, EMAIL, PHONE, NOTE = "Quenby Zyx", "quenby.zyx@example.com", "+447400123456", "her basset is called Fonzie"
+ADDRESS, DEVICE, SECOND = "198.51.100.77", "Zyxphone 9", "qzyx@second.example"
+TRACES = ("Quenby", "quenby", "Zyx", "zyx", PHONE, "Fonzie", ADDRESS)
+REFERENCE, DRAFT = "RV-AAAA1111", "RV-DRAFT111"
+
+
+def everything(database: Database) -> str:
+    """All rows of all tables as one text."""
+    tables = [model._meta.table_name for model in TABLES]
+    return "\n".join(f"{name}: {database.execute_sql(f'SELECT * FROM {name}').fetchall()}" for name in tables)
+
+
+@pytest.fixture
+def services(database: Database) -> Services:
+    """A person with a trace in every table, under two addresses, and a colleague and a stranger without."""
+    services = services_over(database, retention_months=24)
+    now = clock.now()
+    with database.atomic():
+        id = services.customers.find_or_make(EMAIL, NAME, PHONE, "en", "GB")
+        second = services.customers.find_or_make(SECOND, NAME, None, "en", "GB")
+        stranger = services.customers.find_or_make("stranger@example.com", "Some Stranger", None, "en", "GB")
+        make_booking(services, "RV-STRANGER", stranger, notes="the stranger's note")
+        contact = {"name": NAME, "email": EMAIL}
+        booking = make_booking(services, REFERENCE, id, contact=contact, notes=NOTE, search_text="quenby zyx")
+        make_booking(services, DRAFT, None, status="draft", contact={"email": EMAIL.title()})
+        for model, values in (
+            (BookingHistory, {"to_status": "confirmed", "at": now, "note": NOTE}),
+            (IdempotencyKey, {"key_hash": "k", "fingerprint": "f", "answer": {"customer": contact}, "created_at": now}),
+            (LiveSession, {"address": ADDRESS, "device": DEVICE, "opened_at": now, "seen_at": now}),
+        ):
+            statement.insert_one(database, model, booking_id=booking, **values)
+        services.login.notifications.queue("n1", "confirmed", EMAIL, customer=id, payload={"name": NAME})
+        services.login.events.add("booking.status", f"booking:{REFERENCE}", {"customer": contact})
+        holder = Actor(ActorKind.BOOKING, REFERENCE, address=ADDRESS)
+        services.audit.record(
+            holder, "booking.create", "booking", REFERENCE, after={"customer": contact, "notes": NOTE}
+        )
+    services.users.add(COMMAND, EMAIL, Role.CUSTOMER, NAME, "tall blue giraffe 7")
+    services.login.login(EMAIL, "tall blue giraffe 7", Actor(ActorKind.PUBLIC, address=ADDRESS), DEVICE)
+    services.customers.change(COMMAND, id, notes=NOTE, name=f"{NAME} jr")
+    services.customers.merge(COMMAND, id, second)
+    services.audit_seal.seal()
+    return services
+
+
+def test_everything_held_is_exported_and_no_secret_with_it(services: Services) -> None:
+    held = services.privacy.export(COMMAND, EMAIL.upper())
+    assert [row["email"] for row in held["customers"]] == [EMAIL, SECOND]
+    assert [row["reference"] for row in held["bookings"]] == [REFERENCE, DRAFT]
+    for table, rows in held.items():
+        assert rows or table in ("items", "preferences"), table
+    assert "stranger" not in str(held).lower()
+    assert "argon2" not in str(held)
+    assert "token_hash" not in str(held)
+
+
+@pytest.mark.parametrize("who", [EMAIL, SECOND, "the id"])
+def test_an_erased_person_leaves_no_trace_and_the_shop_keeps_its_figures(services: Services, who: str) -> None:
+    assert [trace for trace in TRACES if trace not in everything(services.database)] == []
+    found = services.customers.customers.by_email(EMAIL)
+    assert found is not None
+    services.privacy.anonymize(COMMAND, found.id if who == "the id" else who)
+    left = everything(services.database)
+    assert [trace for trace in TRACES if trace in left] == []
+    assert "Some Stranger" in left
+    assert "the stranger's note" in left
+    bookings = services.database.execute_sql("SELECT status, total FROM booking ORDER BY id").fetchall()
+    assert [tuple(row) for row in bookings] == [("confirmed", 9900), ("confirmed", 9900), ("draft", 9900)]
+    assert services.audit_seal.verify().ok
+    with pytest.raises(NotFound):
+        services.privacy.export(COMMAND, EMAIL)
+
+
+def test_on_sqlite_nothing_is_left_in_the_file_either(services: Services) -> None:
+    if backend(services.database) != "sqlite":
+        pytest.skip("PostgreSQL's vacuum clears its pages later")
+    path = Path(services.database.path)  # type: ignore[attr-defined]
+    services.privacy.anonymize(COMMAND, EMAIL)
+    files = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))
+    assert [trace for trace in TRACES if trace.encode() in files] == []
+
+
+def test_a_colleague_who_is_also_a_customer_keeps_the_login(services: Services) -> None:
+    ray = services.users.add(COMMAND, "ray@example.com", Role.TECHNICIAN, "Ray", "tall blue giraffe 7")
+    with services.database.atomic():
+        services.customers.find_or_make("ray@example.com", "Ray", None, "en", "GB")
+    services.privacy.anonymize(COMMAND, "ray@example.com")
+    assert services.users.get(ray["id"])["email"] == "ray@example.com"
+    assert services.users.get(ray["id"])["active"]
+
+
+def test_whoever_was_never_here_is_not_found(services: Services) -> None:
+    for ask in (services.privacy.export, services.privacy.anonymize):
+        with pytest.raises(NotFound):
+            ask(COMMAND, "never@example.com")
+
+
+def test_the_silent_are_erased_when_their_time_is_over(services: Services, travel: Callable[..., None]) -> None:
+    travel(days=700)
+    assert services.privacy.forget_the_silent() == 0
+    travel(days=40)
+    assert services.privacy.forget_the_silent() == 2
+    assert "Quenby" not in str(services.customers.get(1))
+    assert services.privacy.forget_the_silent() == 0
+
+
+def test_without_the_setting_nobody_is_erased(services: Services, travel: Callable[..., None]) -> None:
+    services.privacy.retention_months = 0
+    travel(days=9999)
+    assert services.privacy.forget_the_silent() == 0
