@@ -6,7 +6,7 @@ import click
 
 from reviva import config
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened
+from reviva.cli.opening import opened, plainly
 from reviva.database import migration, migration_check, schema
 
 
@@ -25,7 +25,7 @@ def migrate(context: click.Context, database: str | None) -> None:
 @click.pass_obj
 def status(outer: str | None, database: str | None) -> None:
     """Which migrations are applied, and which are not."""
-    with opened(database or outer) as connected:
+    with plainly(), opened(database or outer) as connected:
         for step in migration.status(connected):
             applied = step.applied.strftime("%Y-%m-%d %H:%M:%SZ") if step.applied else "pending"
             note = " (changed since)" * step.changed + " (unknown to this version)" * (step.path is None)
@@ -38,7 +38,7 @@ def status(outer: str | None, database: str | None) -> None:
 @click.pass_obj
 def up(outer: str | None, target: str | None = None, database: str | None = None) -> None:
     """Apply what is pending, up to TARGET."""
-    with opened(database or outer) as connected:
+    with plainly(), opened(database or outer) as connected:
         done = migration.up(connected, target)
     for name in done:
         click.echo(f"applied {name}")
@@ -52,7 +52,7 @@ def up(outer: str | None, target: str | None = None, database: str | None = None
 @click.pass_obj
 def down(outer: str | None, target: str | None, database: str | None) -> None:
     """Revert the last migration, or all back to TARGET."""
-    with opened(database or outer) as connected:
+    with plainly(), opened(database or outer) as connected:
         for name in migration.down(connected, target):
             click.echo(f"reverted {name}")
 
@@ -70,7 +70,7 @@ def new(name: str, database: str | None) -> None:
 @click.pass_obj
 def check(outer: str | None, database: str | None) -> int:
     """Compare models, migrations and database; say what pending migrations would lock."""
-    with opened(database or outer) as connected:
+    with plainly(), opened(database or outer) as connected:
         problems = migration_check.check(connected)
         waiting = migration.pending(connected)
     for problem in problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,10 +23,15 @@ def opened(url: str | None) -> AbstractContextManager[Database]:
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """What goes wrong with the database or a file is one line, and no traceback."""
+    """What goes wrong with the database or a file is one line, and no traceback. Statements may be slow here."""
+    monitor = logging.getLogger("reviva.database.monitor")
+    level = monitor.level
+    monitor.setLevel(logging.ERROR)
     try:
         yield
     except RevivaError:
         raise
     except (peewee.PeeweeException, psycopg2.Error, sqlite3.Error, OSError) as problem:
         raise TransferError(" ".join(str(problem).split())) from problem
+    finally:
+        monitor.setLevel(level)

@@ -83,6 +83,11 @@ def directory() -> Path:
     return PACKAGED if PACKAGED.is_dir() else PACKAGED.parent.parent / "migrations"
 
 
+def files(folder: Path | None = None) -> list[Path]:
+    """The migrations of this program, in order."""
+    return sorted((folder or directory()).glob("[0-9]*.py"))
+
+
 def checksum(path: Path) -> str:
     """SHA-256 of a migration file, in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -94,7 +99,7 @@ def status(database: Database, folder: Path | None = None) -> list[Step]:
     if database.table_exists(Applied):
         rows = {row.name: row for row in Applied.select().bind(database).execute()}
     steps = []
-    for path in sorted((folder or directory()).glob("[0-9]*.py")):
+    for path in files(folder):
         row = rows.pop(path.stem, None)
         steps.append(Step(path.stem, path, row.applied_at, row.checksum) if row else Step(path.stem, path))
     gone = [Step(row.name, None, row.applied_at, row.checksum) for row in rows.values()]

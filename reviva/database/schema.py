@@ -58,7 +58,7 @@ def script(kind: Backend) -> str:
     database = offline(kind)
     create(database)
     SchemaManager(migration.Applied, database).create_table(safe=False)
-    for path in sorted(migration.directory().glob("[0-9]*.py")):
+    for path in migration.files():
         migration.record(database, migration.Step(path.stem, path))
     return "\n".join(["BEGIN;", *(f"{text};" for text in database.texts), "COMMIT;", ""])
 

@@ -1,0 +1,113 @@
+"""Backups by themselves: when one is due, what it is called, and which old ones go."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from reviva import clock
+from reviva.config import Settings
+from reviva.database.archive import Manifest
+from reviva.database.backup import backup
+from reviva.database.transfer import Progress
+from reviva.errors import TransferError
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 60.0
+"""Seconds between two looks at whether a backup is due; ten times as long after one that failed."""
+_NAME = re.compile(r"reviva-(\d{8}T\d{6}Z)\.zip")
+_TIME = "%Y%m%dT%H%M%SZ"
+
+
+def made(folder: Path) -> list[tuple[datetime, Path]]:
+    """The backups in a folder that the schedule made, the oldest first. Other files are none of its business."""
+    found = [(match[1], path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+    return sorted((datetime.strptime(stamp, _TIME).replace(tzinfo=UTC), path) for stamp, path in found)
+
+
+def is_due(settings: Settings) -> bool:
+    """True when the newest backup is older than the settings allow."""
+    if settings.backup_to is None:
+        return False
+    folder = Path(settings.backup_to)
+    before = made(folder) if folder.is_dir() else []
+    return not before or clock.now() - before[-1][0] >= timedelta(hours=settings.backup_every_hours)
+
+
+def make(settings: Settings, begin: Progress, progress: Progress) -> tuple[Path, Manifest]:
+    """Makes a backup in the folder of the settings now, then removes the oldest beyond the number to keep.
+
+    Raises `TransferError`, also while another process is making one there.
+    """
+    assert settings.backup_to is not None
+    folder = Path(settings.backup_to)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(folder):
+        path = folder / f"reviva-{clock.now():{_TIME}}.zip"
+        manifest = backup(settings.database_url, path, begin, progress)
+        for _, old in made(folder)[: -settings.backup_keep]:
+            old.unlink()
+    return path, manifest
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    with (folder / ".reviva-backup.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TransferError(f"Another backup into {folder} is under way.") from None
+        yield
+
+
+class Keeper:
+    """Makes the backups that are due, each in a process of its own: gevent's patches would forbid COPY."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
+
+    def start(self) -> None:
+        """Begins to look, at once and then every minute; does nothing where no folder is set."""
+        if self._settings.backup_to is not None:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Looks no more. A backup that is under way goes on by itself."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            good = True
+            try:
+                if is_due(self._settings):
+                    good = run(self._settings)
+            except OSError as problem:
+                good = False
+                log.error("backup: %s", problem)
+            self._ended.wait(LOOK_EVERY if good else 10 * LOOK_EVERY)
+
+
+def run(settings: Settings) -> bool:
+    """Makes a backup in another process; returns whether it succeeded, and logs what it said."""
+    # The URL may hold a password, which anybody could read among the arguments.
+    names = ("database_url", "backup_to", "backup_every_hours", "backup_keep")
+    environment = {**os.environ, **{f"REVIVA_{name.upper()}": str(getattr(settings, name)) for name in names}}
+    command = [sys.executable, "-m", "reviva", "backup"]
+    done = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    said = " ".join((done.stdout + done.stderr).split())
+    log.log(logging.ERROR if done.returncode else logging.INFO, "backup: %s", said)
+    return done.returncode == 0
