@@ -16,6 +16,7 @@ from reviva.api import (
     metrics,
     openapi,
     pricing,
+    shop,
     statement,
     static,
     user,
@@ -41,6 +42,7 @@ from reviva.api.shapes import (
     Quote,
     Repair,
     Rule,
+    Shop,
     Simulation,
 )
 from reviva.services.access import Permission as MAY
@@ -119,6 +121,11 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
 
+    get("/api/shops", shop.list_shops, MAY.SHOPS_READ, query=shop.Shops, answer=Listed[Shop]),
+    post("/api/shops", shop.add_shop, MAY.SHOPS_CHANGE, body=shop.ShopBody, answer=Shop, status=201, errors=(409,)),
+    get("/api/shops/{slug}", shop.read_shop, MAY.SHOPS_READ, answer=Shop),
+    patch("/api/shops/{slug}", shop.change_shop, MAY.SHOPS_CHANGE, body=shop.ShopChange, answer=Shop, errors=(409,)),
+
     get("/api/pricing/rules", pricing.list_rules, MAY.PRICES_CHANGE, query=pricing.Rules, answer=Listed[Rule]),
     post("/api/pricing/rules", pricing.add_rule, MAY.PRICES_CHANGE, body=pricing.RuleBody, answer=Rule, status=201),
     get("/api/pricing/rules/{id}", pricing.read_rule, MAY.PRICES_CHANGE, answer=Rule),
@@ -150,4 +157,4 @@ def create_app(services: Any, hooks: Hooks | None = None) -> Application:
     """The WSGI application over `services`."""
     if statements := getattr(services, "statements", None):
         statements.told = metrics.count_statements
-    return Application(services, ROUTES, hooks or Hooks(who.authenticate))
+    return Application(services, ROUTES, hooks or Hooks(who.authenticate, services.origins.allows))

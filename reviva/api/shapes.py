@@ -165,6 +165,42 @@ class Factor(TypedDict):
     version: int
 
 
+class OpenHours(TypedDict):
+    weekday: int
+    opens: str
+    closes: str
+
+
+Closed = TypedDict("Closed", {"from": str, "to": str, "reason": str})
+
+
+class BenchPlace(TypedDict):
+    name: str
+    active: bool
+
+
+class Shop(ShopName):
+    currency: str
+    country: str
+    address: str
+    email: str
+    phone: str
+    hours: list[OpenHours]
+    closures: list[Closed]
+    benches: list[BenchPlace]
+    grid_minutes: int
+    buffer_minutes: int
+    lead_minutes: int
+    horizon_days: int
+    cancel_notice_minutes: int
+    confirm_by_hand: bool
+    allowed_origins: list[str]
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
 class SimulatedDay(TypedDict):
     date: str
     bookings: int

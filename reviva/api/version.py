@@ -20,7 +20,7 @@ def sent(call: Call) -> tuple[int | None, dict[str, Any]]:
 
     Raises `VersionConflict` for an `If-Match` that is no version, or another one than the body's.
     """
-    fields = call.body.model_dump(exclude_unset=True) if call.body is not None else {}
+    fields = call.body.model_dump(exclude_unset=True, by_alias=True) if call.body is not None else {}
     named, header = fields.pop("version", None), call.header("If-Match")
     if header is None or header.strip() == "*":
         return named, fields

@@ -47,7 +47,7 @@ def build(settings: Settings) -> Application:
 
     green.install()
     services = Services(settings, open_pool(settings))
-    return create_app(services, Hooks(authenticate, connection_lost=is_connection_lost))
+    return create_app(services, Hooks(authenticate, services.origins.allows, is_connection_lost))
 
 
 @cli.command()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from reviva.database.statement import Param, Statement
-from reviva.models import Bench, Closure, Hours, Shop
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from reviva.database.statement import Among, Param, Statement
+from reviva.models import Bench, BookingSlot, Closure, Hours, Shop
+from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.base import Repository
 
 
 class ShopRepository(Repository[Shop]):
     model = Shop
     sorts = {"slug": Shop.slug, "name": Shop.name, "created_at": Shop.created_at}
+    filters = {"active": lambda value: Shop.active == value}
     default_sort = (("slug", False),)
 
     def named(self, slug: str | None) -> Shop | None:
@@ -17,13 +22,29 @@ class ShopRepository(Repository[Shop]):
         row = _FIRST.first(self.database) if slug is None else _NAMED.first(self.database, slug=slug)
         return Shop(**row) if row else None
 
+    def others(self, slug: str) -> bool:
+        """Whether there is an active shop besides this one."""
+        return bool(self.run(Shop.select(Shop.id).where(Shop.active, Shop.slug != slug).limit(1)))
+
+    def origins(self) -> set[str]:
+        """The origins that the active shops have listed."""
+        return {origin for row in _ORIGINS.all(self.database) for origin in row["allowed_origins"]}
+
 
 class HoursRepository(Repository[Hours]):
     model = Hours
 
+    def delete_of(self, shop: int) -> None:
+        """Removes a shop's week."""
+        Hours.delete().where(Hours.shop == shop).bind(self.database).execute()
+
 
 class ClosureRepository(Repository[Closure]):
     model = Closure
+
+    def delete_of(self, shop: int) -> None:
+        """Removes a shop's closures."""
+        Closure.delete().where(Closure.shop == shop).bind(self.database).execute()
 
 
 class BenchRepository(Repository[Bench]):
@@ -33,7 +54,29 @@ class BenchRepository(Repository[Bench]):
         """The ids of a shop's active benches, ascending."""
         return [row["id"] for row in _BENCHES.all(self.database, shop=shop)]
 
+    def taken(self, benches: Sequence[int], now: datetime) -> set[int]:
+        """Those of some benches that have a job going on or to come; lapsed holds don't count."""
+        values = {"benches": list(benches), "from": now - timedelta(minutes=STEP_MINUTES), "now": now}
+        return {row["bench_id"] for row in _TAKEN.all(self.database, **values)}
+
+    def set_active(self, benches: Sequence[int], active: bool) -> None:
+        """Puts benches into use, or out of it."""
+        if benches:
+            self.update_many(Bench.id.in_(benches), active=active)
+
 
 _BENCHES = Statement(lambda: Bench.select(Bench.id).where(Bench.shop == Param("shop"), Bench.active).order_by(Bench.id))
+_TAKEN = Statement(
+    lambda: (
+        BookingSlot.select(BookingSlot.bench)
+        .where(
+            Among(BookingSlot.bench, "benches"),
+            BookingSlot.starts_at > Param("from", BookingSlot.starts_at),
+            BookingSlot.held_until.is_null() | (BookingSlot.held_until > Param("now", BookingSlot.held_until)),
+        )
+        .distinct()
+    )
+)
+_ORIGINS = Statement(lambda: Shop.select(Shop.allowed_origins).where(Shop.active))
 _FIRST = Statement(lambda: Shop.select().where(Shop.active).order_by(Shop.id).limit(1))
 _NAMED = Statement(lambda: Shop.select().where(Shop.active, Shop.slug == Param("slug")))

@@ -18,12 +18,14 @@ from reviva.services.housekeeping import Housekeeping
 from reviva.services.login import LoginService
 from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
+from reviva.services.origin import OriginService
 from reviva.services.password import Passwords
 from reviva.services.pricing import PricingService
 from reviva.services.pricing_change import PricingChangeService
 from reviva.services.privacy import PrivacyService
 from reviva.services.session import SessionService
 from reviva.services.shop import ShopService
+from reviva.services.shop_change import ShopChangeService
 from reviva.services.simulation import SimulationService
 from reviva.services.statement import StatementService
 from reviva.services.throttle import Throttle
@@ -49,7 +51,9 @@ class Services:
         self.customers = CustomerService(database, self.audit)
         self.catalog = CatalogService(database)
         self.shops = ShopService(database)
+        self.origins = OriginService(database)
         self.pricing = PricingService(database, self.signer)
+        self.shop_changes = ShopChangeService(database, self.audit, self.origins)
         self.pricing_changes = PricingChangeService(database, self.audit)
         self.simulation = SimulationService(database, self.pricing_changes, self.shops)
         self.notifications = NotificationService(database)
@@ -57,7 +61,7 @@ class Services:
             database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications
         )
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
-        self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy)
+        self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins)
         self.health = HealthService(settings, database)
         self.statements = StatementService(database, settings.slow_query_ms)
 

@@ -1,4 +1,4 @@
-"""What a server does by itself: seals the audit each second, and each hour forgets what is over."""
+"""What a server does by itself: seals the audit each second, follows the shops' origins, and forgets what is over."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from reviva import clock
 from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
 from reviva.repositories.user import SessionRepository
 from reviva.services.audit_seal import AuditSeal
+from reviva.services.origin import OriginService
 from reviva.services.privacy import PrivacyService
 
 log = logging.getLogger(__name__)
 
 EVERY = 1.0
 """Seconds between two rounds."""
+ROUNDS = 5
+"""Between two looks at the origins that the shops allow: another worker may have changed them."""
 HOUR = 3600
 
 KEPT = timedelta(days=30)
@@ -28,8 +31,8 @@ KEPT = timedelta(days=30)
 
 
 class Housekeeping:
-    def __init__(self, database: Database, seal: AuditSeal, privacy: PrivacyService) -> None:
-        self.database, self.audit_seal, self.privacy = database, seal, privacy
+    def __init__(self, database: Database, seal: AuditSeal, privacy: PrivacyService, origins: OriginService) -> None:
+        self.database, self.audit_seal, self.privacy, self.origins = database, seal, privacy, origins
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._hourly_at = 0.0
@@ -49,7 +52,12 @@ class Housekeeping:
             self._round(self.audit_seal.seal)
 
     def _run(self) -> None:
+        self._round(self.origins.refresh)
+        rounds = 0
         while not self._stopped.wait(EVERY):
+            rounds += 1
+            if rounds % ROUNDS == 0:
+                self._round(self.origins.refresh)
             hourly = clock.monotonic() >= self._hourly_at
             if hourly:
                 self._hourly_at = clock.monotonic() + HOUR

@@ -24,7 +24,9 @@ class Client:
         self.services = services
         self.app = app.create_app(services, Hooks(authenticate))
         if more:
-            self.app = dispatch.Application(services, (*app.ROUTES, *more), Hooks(authenticate))
+            self.app = dispatch.Application(
+                services, (*app.ROUTES, *more), Hooks(authenticate, services.origins.allows)
+            )
 
     def request(
         self, method: str, path: str, role: str | None = None, body: bytes = b"", **headers: str
