@@ -54,7 +54,8 @@ def _with_factor() -> Any:
 def _in_force() -> Any:
     query = PricingRule.select(
         PricingRule.id, PricingRule.name, PricingRule.kind, PricingRule.value, PricingRule.conditions,
-        PricingRule.stops, PricingRule.valid_from, PricingRule.valid_to, MarketFactor.value.alias("factor_value"),
+        PricingRule.stops, PricingRule.priority, PricingRule.valid_from, PricingRule.valid_to,
+        MarketFactor.value.alias("factor_value"),
     )  # fmt: skip
     query = query.join(MarketFactor, JOIN.LEFT_OUTER).where(PricingRule.active)
     return query.order_by(PricingRule.priority, PricingRule.id)

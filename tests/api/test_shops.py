@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.staffed import MANAGER, MONDAY, audited, booked, faults, quoted, slots, staffed
+from tests.api.staffed import MANAGER, MONDAY, audited, booked, faults, slots, staffed
 from tests.api.wsgi import Client
 from tests.web import Web
 
