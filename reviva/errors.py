@@ -5,9 +5,11 @@ The API renders them as RFC 9457 problems, the command line as one line on stder
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,26 @@ class Invalid(RevivaError):
     def field(cls, field: str, message: str, code: str) -> Invalid:
         """The common case of one fault."""
         return cls([Fault(field, message, code)])
+
+
+class Faults:
+    """Collects what is wrong with a request, so that all of it can be told at once."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def of(self, part: Callable[[], Result]) -> Result | None:
+        """What a part of the work returns; None where it is `Invalid`, whose faults are kept."""
+        try:
+            return part()
+        except Invalid as problem:
+            self.found += problem.faults
+            return None
+
+    def check(self) -> None:
+        """Raises `Invalid` with every fault found."""
+        if self.found:
+            raise Invalid(self.found)
 
 
 class KeyReused(RevivaError):

@@ -23,9 +23,10 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def new_url(backend: str, tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Makes databases: `new_url()` a migrated one, `new_url(migrated=False)` an empty one. They go with the test."""
+    """Makes databases: `new_url()` a migrated one, `new_url(migrated=False)` an empty one, `new_url(seeded=True)` one
+    with the catalog and the first shop. They go with the test."""
     with ExitStack() as made:
-        yield lambda migrated=True: made.enter_context(databases.new_url(backend, tmp_path, migrated=migrated))
+        yield lambda **how: made.enter_context(databases.new_url(backend, tmp_path, **how))
 
 
 @pytest.fixture

@@ -17,55 +17,61 @@ import pytest
 
 from reviva.database import migration
 from reviva.database.connection import open_database
+from reviva.services.seeding import SeedingService
 
 BACKENDS = ("sqlite", "postgresql")
 
 
 @contextmanager
-def new_url(backend: str, folder: Path, *, migrated: bool = True) -> Iterator[str]:
-    """The URL of a database that nobody else uses, without rows; its SQLite file is in `folder`."""
+def new_url(backend: str, folder: Path, *, migrated: bool = True, seeded: bool = False) -> Iterator[str]:
+    """The URL of a database that nobody else uses; its SQLite file is in `folder`.
+
+    It has no rows unless it is `seeded`: then it has the catalog and the shop that Reviva comes with.
+    """
     if backend == "postgresql":
-        with _postgres(_template(backend) if migrated else "template1") as url:
+        with _postgres(seeded) if migrated else _postgres() as url:
             yield url
         return
     path = folder / f"{uuid.uuid4().hex}.db"
     if migrated:
-        shutil.copyfile(_template(backend), path)
+        shutil.copyfile(_template(backend, seeded), path)
     yield f"sqlite:///{path}"
 
 
 @contextmanager
-def _postgres(template: str) -> Iterator[str]:
+def _postgres(seeded: bool | None = None) -> Iterator[str]:
     try:
         from tests.postgres import new_database  # only here: SQLite's tests run without any PostgreSQL
     except ImportError as problem:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no PostgreSQL: {problem}")
-    with new_database(template=template) as url:
+    with new_database(template="template1" if seeded is None else _template("postgresql", seeded)) as url:
         yield url
 
 
 @cache
-def _template(backend: str) -> str:
+def _template(backend: str, seeded: bool) -> str:
     """The file, or the name of the database, that this process's tests copy; made once."""
     if backend == "sqlite":
         folder = mkdtemp(prefix="reviva-template-")
         atexit.register(shutil.rmtree, folder)
         path = f"{folder}/template.db"
-        _migrate(f"sqlite:///{path}")
+        _fill(f"sqlite:///{path}", seeded)
         return path
     from tests.postgres import execute, shared_url
 
     name = f"template{uuid.uuid4().hex}"
     execute(shared_url(), f"CREATE DATABASE {name}")
     atexit.register(execute, shared_url(), f"DROP DATABASE {name}")
-    _migrate(urlsplit(shared_url())._replace(path=f"/{name}").geturl())
+    _fill(urlsplit(shared_url())._replace(path=f"/{name}").geturl(), seeded)
     return name
 
 
-def _migrate(url: str) -> None:
+def _fill(url: str, seeded: bool) -> None:
     database = open_database(url)
     database.connect()
     with closing(database):
         migration.up(database)
+        if seeded:
+            SeedingService(database).seed()

@@ -12,9 +12,10 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Invalid, NotFound, SlotTaken
+from reviva.errors import Faults, Invalid, NotFound, SlotTaken
 from reviva.identity import e164
 from reviva.models.booking import Status
+from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.booking import BookingRepository, SlotRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.event import EventRepository
@@ -77,10 +78,14 @@ class BookingService:
         self, model: str, repairs: Sequence[str], urgency: str, shop: str | None, starts_at: datetime | None
     ) -> tuple[list[Line], str, datetime, str]:
         """The lines of an order, its signed price lock, until when that holds, and the currency."""
-        place = self.shops.find(shop)
-        device, offers = self.catalog.wanted(model, repairs, place.currency)
+        faults = Faults()
+        place = faults.of(lambda: self.shops.find(shop)) or self.shops.find(None)
+        wanted = faults.of(lambda: self.catalog.wanted(model, repairs, place.currency))
         if starts_at is not None:
-            check_exists(starts_at, place.timezone)
+            faults.of(lambda: check_exists(starts_at, place.timezone))
+        faults.check()
+        assert wanted is not None
+        device, offers = wanted
         lines = self.pricing.price(device, offers, place, urgency, starts_at)
         lock, until = self.pricing.lock(lines, model, place.slug, urgency)
         return lines, lock, until, place.currency
@@ -93,14 +98,9 @@ class BookingService:
         with self.database.atomic():
             if replay is not None and (answer := self.answers.first(replay)) is not None:
                 return Booked(answer, self.token(answer["reference"], 1), replayed=True)
-            place = self.shops.open(wish.shop)
-            check_exists(wish.starts_at, place.shop.timezone)
-            device, offers = self.catalog.wanted(wish.model, wish.repairs, place.shop.currency)
-            lines = self.lines(wish, place, device, offers)
+            place, device, lines, steps, phone = self.understood(wish)
             minutes = sum(line.minutes for line in lines)
-            steps = self.steps(place, wish.starts_at.astimezone(UTC), minutes)
             benches = self.free(place, steps)
-            phone = e164(wish.phone, place.shop.country, "customer.phone") if wish.phone else None
             customer = self.customers.find_or_make(wish.email, wish.name, phone, wish.locale)
             row = self.row(wish, place, device, lines, customer, benches[0], job_end(steps, minutes))
             self.insert(row, [wish.name, wish.email, phone or "", device["brand_name"], device["name"]])
@@ -113,6 +113,26 @@ class BookingService:
                 self.answers.keep(replay, view, row["id"])
         return Booked(view, self.token(row["reference"], 1))
 
+    def understood(self, wish: Wish) -> tuple[OpenShop, Row, list[Line], list[datetime], str | None]:
+        """The shop, the model, the prices, the bench's steps and the telephone number of a wish.
+
+        Raises `Invalid` with everything that is wrong with it.
+        """
+        faults, phone = Faults(), wish.phone
+        named = faults.of(lambda: self.shops.open(wish.shop))
+        place = named or self.shops.open(None)  # so that what else is wrong is told too
+        wanted = faults.of(lambda: self.catalog.wanted(wish.model, wish.repairs, place.shop.currency))
+        lines = faults.of(lambda: self.lines(wish, place, *wanted)) if wanted else None
+        minutes = sum(line.minutes for line in lines) if lines else STEP_MINUTES
+        steps = faults.of(lambda: self.steps(place, wish.starts_at, minutes)) if named else None
+        if phone is not None:
+            phone = faults.of(lambda: e164(wish.phone or "", place.shop.country, "customer.phone"))
+        faults.check()
+        assert wanted is not None
+        assert lines is not None
+        assert steps is not None
+        return place, wanted[0], lines, steps, phone
+
     def lines(self, wish: Wish, place: OpenShop, device: Row, offers: Sequence[Row]) -> list[Line]:
         """The prices: as they were quoted where a quote is shown, else as they are now."""
         if wish.quote is not None:
@@ -121,6 +141,8 @@ class BookingService:
 
     def steps(self, place: OpenShop, starts_at: datetime, minutes: int) -> list[datetime]:
         """The steps of a job on its bench. Raises `Invalid` where the shop can't take it then."""
+        check_exists(starts_at, place.shop.timezone)
+        starts_at = starts_at.astimezone(UTC)
         earliest, latest = bookable(place.shop, clock.now())
         if starts_at < earliest:
             raise Invalid.field("starts_at", "this is too soon, or in the past", "too-soon")

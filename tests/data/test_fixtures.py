@@ -28,10 +28,10 @@ def test_each_test_has_an_empty_database_of_its_own(database: Database, backend:
 def test_a_missing_postgresql_fails_in_ci_and_is_said_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tests.postgres", None)
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(ImportError), databases._postgres("template1"):
+    with pytest.raises(ImportError), databases._postgres():
         raise AssertionError("there is no PostgreSQL")
     monkeypatch.delenv("CI")
-    with pytest.raises(pytest.skip.Exception, match="no PostgreSQL"), databases._postgres("template1"):
+    with pytest.raises(pytest.skip.Exception, match="no PostgreSQL"), databases._postgres():
         raise AssertionError("there is no PostgreSQL")
 
 
