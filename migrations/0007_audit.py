@@ -31,7 +31,6 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [
                 Index("audit_entity", "audit", "entity, entity_id, id"),
                 Index("audit_actor", "audit", "actor_kind, actor, id"),
-                Index("audit_at", "audit", "at, id"),
             ]
 
     class AuditPersonal(Base):

@@ -42,7 +42,6 @@ class Audit(Base):
         indexes = [
             Index("audit_entity", "audit", "entity, entity_id, id", serves="what happened to one thing"),
             Index("audit_actor", "audit", "actor_kind, actor, id", serves="what one actor did"),
-            Index("audit_at", "audit", "at, id", serves="what happened in a span of time"),
         ]
 
 
