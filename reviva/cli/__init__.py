@@ -27,7 +27,7 @@ def database_option(command: Command) -> Command:
     return click.option("--database", metavar="URL", help="Instead of REVIVA_DATABASE_URL.")(command)
 
 
-def _register() -> None:
+def register() -> None:
     """Each file of this folder adds its commands to `cli` when it is imported."""
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
@@ -35,7 +35,7 @@ def _register() -> None:
 
 def run() -> int:
     """Runs what `sys.argv` says. Returns the exit status: 0 done, 1 failed (one line on stderr), 2 wrong usage."""
-    _register()
+    register()
     try:
         return cli.main(standalone_mode=False) or 0
     except click.exceptions.Exit as end:

@@ -92,7 +92,7 @@ class BrandRepository(Repository[Brand]):
     model = Brand
 
     def counted(self, category: str | None) -> list[Row]:
-        """Every brand that has a model (of this category), with how many, by name."""
+        """Every brand that has a model (of this category), with how many, in the order of the alphabet."""
         return (_BRANDS_OF if category else _BRANDS).all(self.database, category=category)
 
 
@@ -203,7 +203,7 @@ _TEXTS = Statement(lambda: DeviceModel.select(DeviceModel.search_text).where(Dev
 _DETAIL = Statement(_detail)
 _WANTED = Statement(_wanted)
 _CATEGORIES = Statement(lambda: _counted(Category).order_by(Category.position, Category.id))
-_BRANDS = Statement(lambda: _counted(Brand).order_by(Brand.name, Brand.id))
-_BRANDS_OF = Statement(lambda: _counted(Brand, _IN_CATEGORY).order_by(Brand.name, Brand.id))
+_BRANDS = Statement(lambda: _counted(Brand).order_by(Brand.slug))
+_BRANDS_OF = Statement(lambda: _counted(Brand, _IN_CATEGORY).order_by(Brand.slug))
 _REPAIRS = Statement(_repairs)
 _REPAIRS_OF = Statement(lambda: _repairs(_IN_CATEGORY))

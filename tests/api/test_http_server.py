@@ -67,7 +67,7 @@ def test_too_many_requests_are_429(tmp_path: Path) -> None:
         answers = [call("1.1.1.1") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
         assert [answer.headers["RateLimit-Remaining"] for answer in answers] == ["2", "1", "0", "0"]
-        assert 1 <= int(answers[3].headers["Retry-After"]) <= 60
+        assert 1 <= int(answers[3].headers["Retry-After"]) <= 80  # the window slides: three must fade to two
         assert answers[3].json()["type"] == "/problems/too-many-requests"
         assert call("2.2.2.2").status_code == 200
         assert call("6.6.6.6, 1.1.1.1").status_code == 429, "a forged hop before the proxy's own does not help"
