@@ -6,7 +6,7 @@ In a `Body` everything is strict JSON; in a `Query` every value starts as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
@@ -15,6 +15,8 @@ from annotated_types import GroupedMetadata
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
+
+from reviva import places
 
 BIGGEST_ID: Final = 2**63 - 1
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -198,6 +200,17 @@ def _unrepeated(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def one_of(known: Callable[[], frozenset[str]], words: str) -> AfterValidator:
+    """A check that a value is one of the names that the world knows."""
+
+    def check(value: str) -> str:
+        if value not in known():
+            raise PydanticCustomError("unknown", "must be {words}", {"words": words})
+        return value
+
+    return AfterValidator(check)
+
+
 Name = Annotated[str, Line(200)]
 """A short line of text: a name, a title."""
 
@@ -220,3 +233,7 @@ MoneyAmount = Annotated[int, Field(ge=0, le=10**12)]
 """Minor units; the bound keeps every sum of a booking far inside 64 bits."""
 
 QueryId = Annotated[Id, BeforeValidator(_integer)]
+
+Timezone = Annotated[str, Field(max_length=100), one_of(places.timezones, "an IANA time zone such as Europe/London")]
+Currency = Annotated[str, one_of(places.currencies, "an ISO 4217 currency such as GBP")]
+Country = Annotated[str, one_of(lambda: places.COUNTRIES, "an ISO 3166 country such as GB")]

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, NotRequired, TypeVar
 from typing_extensions import TypedDict
 
 from reviva.models.booking import Status, Urgency
+from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
 from reviva.services.pricing import Conditions
 
@@ -163,6 +164,42 @@ class Factor(TypedDict):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class CategoryDetail(Named):
+    position: int
+
+
+class BrandDetail(Named):
+    aliases: list[str]
+
+
+class RepairDetail(Repair):
+    position: int
+    active: bool
+
+
+class ModelRecord(ModelSummary):
+    tier: Tier
+    model_numbers: list[str]
+    aliases: list[str]
+    specs: dict[str, Any]
+    active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class PriceItem(TypedDict):
+    repair: Named
+    active: bool
+    price: Money
+    minutes: int | None
+
+
+class PriceList(TypedDict):
+    model: ModelRecord
+    items: list[PriceItem]
 
 
 class OpenHours(TypedDict):

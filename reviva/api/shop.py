@@ -9,9 +9,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field, PlainSerializer, WithJsonSchema, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from reviva import places
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Date, Line, Name, Slug, parse_email
+from reviva.api.fields import Body, Country, Currency, Date, Line, Name, Slug, Timezone, parse_email
 from reviva.api.listing import Listing, render_page
 from reviva.api.shapes import Shop
 from reviva.api.version import UNSENT, Version, sent
@@ -29,17 +28,6 @@ def parse_origin(value: str) -> str:
     if not _ORIGIN.fullmatch(origin):
         raise PydanticCustomError("origin", "must be an origin such as https://shop.example")
     return _USUAL_PORT.sub(lambda found: found[1] or found[2], origin)
-
-
-def one_of(known: Callable[[], frozenset[str]], words: str) -> AfterValidator:
-    """A check that a value is one of the names that the world knows."""
-
-    def check(value: str) -> str:
-        if value not in known():
-            raise PydanticCustomError("unknown", "must be {words}", {"words": words})
-        return value
-
-    return AfterValidator(check)
 
 
 def _list_or_count(value: Any, handler: Callable[[Any], Any]) -> Any:
@@ -69,9 +57,6 @@ def _unrepeated(values: list[str]) -> list[str]:
 WallTime = Annotated[
     str, Field(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", description="Of the shop's clock.")
 ]
-Timezone = Annotated[str, Field(max_length=100), one_of(places.timezones, "an IANA time zone such as Europe/London")]
-Currency = Annotated[str, one_of(places.currencies, "an ISO 4217 currency such as GBP")]
-Country = Annotated[str, one_of(lambda: places.COUNTRIES, "an ISO 3166 country such as GB")]
 Origin = Annotated[str, Field(max_length=300), AfterValidator(parse_origin), WithJsonSchema({"type": "string"})]
 Reachable = Annotated[
     str, Field(max_length=254), AfterValidator(lambda text: parse_email(text) if text else ""),

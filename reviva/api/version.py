@@ -11,8 +11,13 @@ from reviva.errors import VersionConflict
 
 Version = Annotated[int, Field(ge=1, le=2**31 - 1, description="Of what is changed; `If-Match` says the same.")]
 
-UNSENT: Any = Field(default_factory=lambda: None)
-"""The default of a field that may be left out of a change, but not be null."""
+
+def unsent(description: str | None = None) -> Any:
+    """The default of a field that may be left out of a change, but not be null."""
+    return Field(default_factory=lambda: None, description=description)
+
+
+UNSENT: Any = unsent()
 
 
 def sent(call: Call) -> tuple[int | None, dict[str, Any]]:

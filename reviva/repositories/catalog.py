@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from peewee import SQL, NodeList, fn
+from peewee import SQL, Case, NodeList, chunked, fn
 
 from reviva.database.ddl import Backend, backend
 from reviva.database.statement import Among, Param, Row, Statement
-from reviva.errors import Fault, Invalid
+from reviva.errors import Fault, Invalid, NotFound
 from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
 from reviva.models.fulltext import vector
 from reviva.paging import ListQuery, Page
-from reviva.repositories.base import Repository
+from reviva.repositories.base import BATCH, Repository
 from reviva.repositories.page import Key, fetch, keys_for
 from reviva.words import Group, fts5, tsquery
 
@@ -46,6 +46,28 @@ class DeviceModelRepository(Repository[DeviceModel]):
     def wanted(self, slug: str, repairs: Sequence[str], currency: str) -> list[Row]:
         """A model, a row for each of some repairs: without an amount where it is not offered; [] if unknown."""
         return _WANTED.all(self.database, slug=slug, repairs=repairs, currency=currency)
+
+    def whole(self, slug: str) -> Row | None:
+        """A model with its brand and category, active or not."""
+        query = joined(DeviceModel.select(DeviceModel, *SUMMARY[3:])).where(DeviceModel.slug == slug)
+        rows = self.run(query)
+        return rows[0] if rows else None
+
+    def id_of(self, slug: str) -> int:
+        """The id of the model of this name. Raises `NotFound`."""
+        rows = self.run(DeviceModel.select(DeviceModel.id).where(DeviceModel.slug == slug))
+        if not rows:
+            raise NotFound(f"There is no model {slug!r}.")
+        return int(rows[0]["id"])
+
+    def reword(self, columns: Mapping[int, Mapping[str, str]]) -> None:
+        """Gives models (by id) new search words; not a change of a model, so the versions stay."""
+        for ids in chunked(columns, BATCH):
+            texts = {
+                field: Case(DeviceModel.id, [(id, columns[id][field.name]) for id in ids])
+                for field in (DeviceModel.title_text, DeviceModel.search_text)
+            }
+            DeviceModel.update(texts).where(DeviceModel.id.in_(ids)).bind(self.database).execute()
 
     def unpriced(self) -> list[DeviceModel]:
         """The models that have no price at all."""
@@ -103,9 +125,28 @@ class RepairTypeRepository(Repository[RepairType]):
         """The repairs on offer (for this category), in the shop's order."""
         return (_REPAIRS_OF if category else _REPAIRS).all(self.database, category=category)
 
+    def of_category(self, category: int) -> list[RepairType]:
+        """Every type of repair of a category, active or not."""
+        return self.some(RepairType.category == category)
+
 
 class PriceRepository(Repository[RepairPrice]):
     model = RepairPrice
+
+    def of_model(self, model: int, *conditions: Any) -> list[Row]:
+        """A model's prices, by currency and then in the shop's order, each with its repair's name."""
+        query = RepairPrice.select(
+            RepairPrice.currency, RepairPrice.amount, RepairPrice.minutes, RepairType.active,
+            RepairType.slug.alias("repair_slug"), RepairType.name.alias("repair_name"),
+        )  # fmt: skip
+        query = query.join(RepairType).where(RepairPrice.model == model, *conditions)
+        return self.run(query.order_by(RepairPrice.currency, RepairType.position, RepairType.id))
+
+    def delete_of(self, model: int, currency: str) -> None:
+        """Removes a model's prices in a currency."""
+        RepairPrice.delete().where(RepairPrice.model == model, RepairPrice.currency == currency).bind(
+            self.database
+        ).execute()
 
 
 @lru_cache(4096)

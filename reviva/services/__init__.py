@@ -12,6 +12,7 @@ from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking import BookingService
 from reviva.services.booking_token import BookingTokens
 from reviva.services.catalog import CatalogService
+from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
 from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
@@ -20,6 +21,7 @@ from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.origin import OriginService
 from reviva.services.password import Passwords
+from reviva.services.price_change import PriceChangeService
 from reviva.services.pricing import PricingService
 from reviva.services.pricing_change import PricingChangeService
 from reviva.services.privacy import PrivacyService
@@ -53,6 +55,8 @@ class Services:
         self.shops = ShopService(database)
         self.origins = OriginService(database)
         self.pricing = PricingService(database, self.signer)
+        self.catalog_changes = CatalogChangeService(database, self.audit, self.catalog)
+        self.price_changes = PriceChangeService(database, self.audit, self.catalog_changes, self.shops)
         self.shop_changes = ShopChangeService(database, self.audit, self.origins)
         self.pricing_changes = PricingChangeService(database, self.audit)
         self.simulation = SimulationService(database, self.pricing_changes, self.shops)

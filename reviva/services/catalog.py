@@ -74,6 +74,10 @@ class CatalogService:
             raise Invalid(faults)
         return rows[0], [offered[repair] for repair in repairs]
 
+    def forget(self) -> None:
+        """The catalog has changed: the next query is read by its new words."""
+        self._vocabulary = (0.0, None)
+
     def _readings(self, query: str) -> Iterator[tuple[tuple[Group, ...], bool]]:
         vocabulary = self._vocabulary_now()
         groups = vocabulary.groups(query)

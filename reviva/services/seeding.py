@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from peewee import Database
 
 import reviva
-from reviva import clock, words
+from reviva import clock
 from reviva.database.turn import wait_for_turn
 from reviva.models import RepairType
 from reviva.models.pricing import RuleKind
@@ -25,6 +25,7 @@ from reviva.repositories.catalog import (
 )
 from reviva.repositories.pricing import FactorRepository, RuleRepository
 from reviva.repositories.shop import BenchRepository, HoursRepository, ShopRepository
+from reviva.services.device import model_slug, search_columns
 
 DATA = Path(reviva.__file__).parent / "data"
 
@@ -164,24 +165,6 @@ def device(row: dict[str, str], category: str, brand: Any) -> dict[str, Any]:
         "specs": specs,
         **search_columns(category, brand.name, brand.aliases, row["name"], aliases, numbers),
     }
-
-
-def search_columns(
-    category: str, brand: str, brand_aliases: Iterable[str], name: str, aliases: Iterable[str], numbers: Iterable[str]
-) -> dict[str, str]:
-    """What a model is found by: its title's words, and those with its other names, numbers and category."""
-    title = words.joined([brand, name])
-    plain = ["".join(words.words(number)) for number in numbers]
-    return {
-        "title_text": f" {title} ",
-        "search_text": words.joined([title, *brand_aliases, *aliases, *numbers, *plain, category]),
-    }
-
-
-def model_slug(brand: str, name: str) -> str:
-    """`apple-iphone-13-pro`; the brand is not said twice."""
-    slug = "-".join(words.words(name))
-    return slug if slug.startswith(f"{brand}-") else f"{brand}-{slug}"
 
 
 def price(row: dict[str, str], tier: str, year: int) -> int:
