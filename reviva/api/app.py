@@ -14,6 +14,7 @@ from reviva.api import (
     catalog_change,
     customer,
     health,
+    index_advice,
     metrics,
     openapi,
     pricing,
@@ -169,6 +170,7 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/database/health", health.initialise, MAY.DATABASE_CHANGE, answer=health.Health, errors=(503,)),
     get("/api/database/queries", statement.queries, MAY.DATABASE_CHANGE, query=statement.Statements,
         answer=statement.StatementPage),
+    get("/api/database/indexes", index_advice.indexes, MAY.DATABASE_CHANGE, answer=index_advice.IndexList, rate=A_FEW),
 
     get("/healthz", health.alive, PUBLIC, database=False, counted=False),
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),

@@ -25,6 +25,8 @@ REPEATS = 12
 MOST_SHAPES = 2000
 MOST_TEXTS = 5000
 """Many texts have one shape; what is over is forgotten and read anew."""
+PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+"""Statements begin so that have a plan."""
 PLAN_EVERY = 60.0
 """Seconds between two plans of one shape."""
 OTHER = "(other statements)"
@@ -182,6 +184,6 @@ class Monitor:
             name_of(figures.shape), figures.route, call.seconds * 1000, masked(call.parameters), figures.shape[:500],
         )  # fmt: skip
         now = clock.monotonic()
-        if now - self._planned.get(figures.shape, -PLAN_EVERY) >= PLAN_EVERY:
+        if call.sql.startswith(PLANNED) and now - self._planned.get(figures.shape, -PLAN_EVERY) >= PLAN_EVERY:
             self._planned[figures.shape] = now
             self.slow_calls.append(call)

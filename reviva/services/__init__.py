@@ -16,6 +16,7 @@ from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
 from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
+from reviva.services.index_advice import IndexAdvice
 from reviva.services.login import LoginService
 from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
@@ -67,6 +68,7 @@ class Services:
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins)
         self.health = HealthService(settings, database)
+        self.index_advice = IndexAdvice(database)
         self.statements = StatementService(database, settings.slow_query_ms)
 
     def start(self) -> None:

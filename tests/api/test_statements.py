@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from reviva.api.call import Call
 from reviva.api.endpoint import PUBLIC, get
+from reviva.api.index_advice import IndexList
 from reviva.api.statement import StatementPage
 from reviva.config import Settings
 from reviva.database.connection import open_database
@@ -73,3 +74,15 @@ def test_the_counts_reach_prometheus(client: Client) -> None:
     found = re.search(rf'^reviva_statement_calls_total{{route="[^"]+",shape="{shape}"}} (\S+)$', text, re.MULTILINE)
     assert found is not None
     assert float(found[1]) >= 1
+
+
+def test_index_advice_is_for_admins_and_has_the_documented_shape(client: Client) -> None:
+    roles = (None, "customer", "manager", "admin")
+    assert [client.get("/api/database/indexes", role)[0] for role in roles] == [401, 403, 403, 200]
+    with client.services.database.connection_context():
+        client.services.database.execute_sql("CREATE INDEX extra ON audit (entity)")
+    _, answer = client.get("/api/database/indexes", "admin")
+    TypeAdapter(IndexList).validate_python(answer)
+    assert [(item["kind"], item["table"], item["columns"]) for item in answer["items"]] == [
+        ("duplicate", "audit", ["entity"])
+    ]

@@ -1,0 +1,67 @@
+"""Indexes that might help a statement; whether they do is the planner's to say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+
+from reviva.database.index_uses import Use
+
+WIDEST = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Candidate:
+    """An index that is not there. A column may have ` DESC` behind it."""
+
+    table: str
+    columns: tuple[str, ...]
+    where: str = ""
+
+    def name(self, taken: Container[str] = ()) -> str:
+        """The table and the columns, as our own indexes are called; short enough for PostgreSQL, and not taken."""
+        name = re.sub(r"\W+", "_", f"{self.table}_{'_'.join(self.columns)}".lower())[:58]
+        return next(each for each in (name, *(f"{name}_{n}" for n in range(2, 1000))) if each not in taken)
+
+    def ddl(self, name: str, *, concurrently: bool = False) -> str:
+        """The statement that makes it."""
+        condition = f" WHERE {self.where}" if self.where else ""
+        how = "CONCURRENTLY " if concurrently else ""
+        return f"CREATE INDEX {how}{name} ON {self.table} ({', '.join(self.columns)}){condition}"
+
+
+def natural(use: Use) -> Candidate | None:
+    """What a person would make: everything that is equal, then the order, or else the first range."""
+    tail = _directed(use.order) or tuple(use.ranges[:1])
+    columns = (*use.equal, *(column for column in tail if column not in use.equal))
+    made = Candidate(use.table, columns[:WIDEST], " AND ".join(use.fixed))
+    return made if _makes_sense(made) else None
+
+
+def candidates(use: Use) -> Iterator[Candidate]:
+    """For one table of a statement, all that might do: what is equal first, then what is sorted by or a range."""
+    order = _directed(use.order)
+    bases = [tuple(use.equal), *((column,) for column in (*use.equal, *use.joined)), ()]
+    bases += [(*use.equal, column) for column in use.joined if use.equal]
+    bases += [(condition.split(" ")[0], *use.equal) for condition in use.fixed]
+    tails = [order, *((column,) for column in use.ranges), ()]
+    wheres = ["", " AND ".join(use.fixed)] if use.fixed else [""]
+    for base in dict.fromkeys(bases):
+        for tail in dict.fromkeys(tails):
+            columns = tuple(dict.fromkeys((*base, *(c for c in tail if c.split(" ")[0] not in base))))[:WIDEST]
+            for where in wheres:
+                made = Candidate(use.table, columns, where)
+                if _makes_sense(made):
+                    yield made
+
+
+def _makes_sense(candidate: Candidate) -> bool:
+    return bool(candidate.columns) and candidate.columns[0].split(" ")[0] != "id"
+
+
+def _directed(order: list[tuple[str, bool]]) -> tuple[str, ...]:
+    """An index is read both ways, so only a mixture of directions must be told."""
+    directions = dict(reversed(order))  # of a column that is named twice, the first counts
+    columns = list(dict.fromkeys(column for column, _ in order))
+    return tuple(f"{each} DESC" if directions[each] != order[0][1] else each for each in columns)

@@ -1,0 +1,156 @@
+"""Indexes tried on PostgreSQL: by hypopg where it is there, else on temporary copies in a rolled-back transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import peewee
+from peewee import Database
+
+from reviva.database.index_candidates import Candidate
+from reviva.database.index_catalog import indexes
+from reviva.database.index_trial import SAMPLE, Plan, Trial, runnable
+
+
+@contextmanager
+def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
+    """Over an open connection that is in no transaction. Raises peewee's errors where temporary tables are refused."""
+    installed = database.execute_sql("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'").fetchone()
+    database.begin()
+    try:
+        # Plans for whatever parameters: the same statement is asked for all statuses, not for a certain one.
+        database.execute_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+        yield _Hypothetical(database) if installed else _Copied(database, rows, wanted)
+    finally:
+        if installed:
+            database.execute_sql("SELECT hypopg_reset()")
+        database.rollback()
+
+
+class _Postgres:
+    basis = ""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def plan(self, sql: str) -> Plan | None:
+        """None for what can't be planned without values."""
+        text, count = numbered(runnable(sql))
+        self._run("SAVEPOINT advice")
+        try:
+            self._run(f"PREPARE advice AS {text}")
+            given = f"({', '.join(['NULL'] * count)})" if count else ""
+            ((found,),) = self._run(f"EXPLAIN (FORMAT JSON) EXECUTE advice{given}")
+            self._run("DEALLOCATE advice")
+        except peewee.PeeweeException:
+            self._run("ROLLBACK TO advice")
+            return None
+        root = found[0]["Plan"]
+        return Plan(float(root["Total Cost"]), frozenset(index_names(root)))
+
+    def _run(self, sql: str) -> Any:
+        cursor = self._database.execute_sql(sql.replace("%", "%%"))
+        return cursor.fetchall() if cursor.description else []
+
+
+class _Hypothetical(_Postgres):
+    """hypopg shows the planner indexes that are not there, on the real tables."""
+
+    basis = "the real tables, with hypopg"
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._made: dict[str, tuple[int, str]] = {}
+
+    def plan(self, sql: str) -> Plan | None:
+        found = super().plan(sql)
+        if found is None:
+            return None
+        ours = {theirs: name for name, (_, theirs) in self._made.items()}
+        return Plan(found.cost, frozenset(ours.get(name, name) for name in found.indexes))
+
+    def add(self, candidate: Candidate, name: str) -> None:
+        ((oid, theirs),) = self._database.execute_sql(
+            "SELECT indexrelid::bigint, indexname FROM hypopg_create_index(%s)", (candidate.ddl(name),)
+        ).fetchall()
+        self._made[name] = (int(oid), theirs)
+
+    def drop(self, name: str) -> None:
+        self._run(f"SELECT hypopg_drop_index({self._made.pop(name)[0]}::oid)")
+
+    def size(self, candidate: Candidate, name: str) -> int:
+        ((size,),) = self._run(f"SELECT hypopg_relation_size({self._made[name][0]}::oid)")
+        return int(size)
+
+
+class _Copied(_Postgres):
+    """Temporary tables hide those of the same names; they hold a sample in its physical order, analysed."""
+
+    basis = f"temporary copies with at most {SAMPLE:,} rows of each table"
+
+    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
+        super().__init__(database)
+        self._scale: dict[str, float] = {}
+        real = {index._replace(name=""): index.name for index in indexes(database)}
+        for table in sorted(wanted & rows.keys()):
+            ((schema,),) = self._run("SELECT current_schema()")
+            part = min(100.0, 100.0 * SAMPLE * 1.2 / max(rows[table], 1))
+            sampled = f" TABLESAMPLE SYSTEM ({part:f})" if rows[table] > SAMPLE else ""
+            self._run(f'CREATE TEMPORARY TABLE "{table}" (LIKE "{schema}"."{table}" INCLUDING ALL) ON COMMIT DROP')
+            self._run(f'INSERT INTO pg_temp."{table}" SELECT * FROM "{schema}"."{table}"{sampled} LIMIT {SAMPLE}')
+            self._run(f'ANALYZE pg_temp."{table}"')
+            ((copied,),) = self._run(f'SELECT COUNT(*) FROM pg_temp."{table}"')
+            self._scale[table] = rows[table] / copied if copied else 1.0
+        # Rows that were just inserted wait in a list that makes a GIN index look slow until the next vacuum.
+        self._run(
+            "SELECT gin_clean_pending_list(i.oid) FROM pg_class AS i JOIN pg_am AS am ON am.oid = i.relam"
+            " WHERE am.amname = 'gin' AND i.relkind = 'i' AND i.relnamespace = pg_my_temp_schema()"
+        )
+        self._real = {
+            index.name: real.get(index._replace(name=""), index.name)
+            for index in indexes(database, "pg_my_temp_schema()")
+        }
+
+    def plan(self, sql: str) -> Plan | None:
+        found = super().plan(sql)
+        return found and Plan(found.cost, frozenset(self._real.get(name, name) for name in found.indexes))
+
+    def add(self, candidate: Candidate, name: str) -> None:
+        self._run("SAVEPOINT advice")
+        try:
+            self._run(candidate.ddl(name))
+        except peewee.PeeweeException:
+            self._run("ROLLBACK TO advice")
+            raise
+
+    def drop(self, name: str) -> None:
+        self._run(f"DROP INDEX pg_temp.{name}")
+
+    def size(self, candidate: Candidate, name: str) -> int:
+        ((size,),) = self._run(f"SELECT pg_relation_size('pg_temp.{name}')")
+        return int(size * max(1.0, self._scale[candidate.table]))
+
+
+def numbered(sql: str) -> tuple[str, int]:
+    """psycopg2's marks as PostgreSQL's own, and how many there are."""
+    count = 0
+
+    def number(match: re.Match[str]) -> str:
+        nonlocal count
+        if match[0] == "%%":
+            return "%"
+        count += 1
+        return f"${count}"
+
+    return re.sub(r"%%|%s", number, sql), count
+
+
+def index_names(node: dict[str, Any]) -> Iterator[str]:
+    """Every index that a plan reads."""
+    if "Index Name" in node:
+        yield node["Index Name"]
+    for below in node.get("Plans", ()):
+        yield from index_names(below)

@@ -1,0 +1,196 @@
+"""Indexes tried on SQLite: in memory, on its schema with a sample of its rows, and statistics for all of them.
+
+SQLite tells no cost, so it is reckoned from the plan it chooses: the rows that its loops would read, and those that it
+would sort.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from math import log2
+from typing import Any
+
+from peewee import Database
+
+from reviva.database.index_candidates import Candidate
+from reviva.database.index_trial import PAGE, SAMPLE, Plan, runnable
+from reviva.database.index_uses import Reading, read
+
+_STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?P<rest>.*)")
+_INDEX = re.compile(r"USING (?:AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (?P<name>\w+)")
+_BETWEEN = 0.25
+"""The part of the rows that SQLite expects on one side of a bound."""
+
+
+class SQLiteTrial:
+    """Nothing of it reaches a disk: the sample holds what the shop holds."""
+
+    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
+        self._rows = rows
+        self._scratch = sqlite3.connect(":memory:", isolation_level=None)
+        self._distinct: dict[tuple[str, tuple[str, ...], str], float] = {}
+        schema = database.execute_sql(
+            "SELECT m.name, m.sql FROM sqlite_master AS m LEFT JOIN pragma_table_list AS t"
+            " ON t.schema = 'main' AND t.name = m.name WHERE m.type IN ('table', 'index') AND m.sql IS NOT NULL"
+            " AND m.name NOT LIKE 'sqlite_%' AND COALESCE(t.type, '') <> 'shadow' ORDER BY m.type DESC, m.rowid"
+        ).fetchall()
+        for _, sql in schema:
+            self._scratch.execute(sql)
+        for table in wanted & rows.keys():
+            self._sample(database, table)
+        self._scratch.execute("ANALYZE")
+        self._scratch.execute("DELETE FROM sqlite_stat1")
+        for table in wanted & rows.keys():
+            self._note(table, None, str(max(rows[table], 1)))
+            self._scratch_indexes(table)
+        self._reload()
+        self.basis = f"a copy in memory with at most {SAMPLE:,} rows of each table, and statistics for all of them"
+
+    def plan(self, sql: str) -> Plan | None:
+        """None for what is not a statement any more."""
+        text = runnable(sql)
+        try:
+            steps = self._scratch.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * text.count("?")).fetchall()
+        except sqlite3.Error:
+            return None
+        details = [detail for *_, detail in steps]
+        names = frozenset(match["name"] for detail in details for match in _INDEX.finditer(detail))
+        children: dict[int, list[tuple[int, str]]] = {}
+        for id, parent, _, detail in steps:
+            children.setdefault(parent, []).append((id, detail))
+        return Plan(round(self._cost(0, children, read(text)), 1), names)
+
+    def add(self, candidate: Candidate, name: str) -> None:
+        self._scratch.execute(candidate.ddl(name))
+        self._scratch_indexes(candidate.table, only=name)
+        self._reload()
+
+    def drop(self, name: str) -> None:
+        self._scratch.execute(f"DROP INDEX {name}")
+        self._reload()
+
+    def size(self, candidate: Candidate, name: str) -> int:
+        lengths = " + ".join(f"COALESCE(LENGTH({column.split(' ')[0]}), 0) + 1" for column in candidate.columns)
+        where = f" WHERE {candidate.where}" if candidate.where else ""
+        average, there = self._scratch.execute(
+            f"SELECT AVG({lengths}), COUNT(*) FROM {candidate.table}{where}"
+        ).fetchone()
+        sampled = self._scratch.execute(f"SELECT COUNT(*) FROM {candidate.table}").fetchone()[0]
+        return int(((average or 0) + 8) * there * self._rows[candidate.table] / max(sampled, 1))
+
+    def _sample(self, database: Database, table: str) -> None:
+        low, high = database.execute_sql(f'SELECT MIN(rowid), MAX(rowid) FROM "{table}"').fetchone()
+        if low is None:
+            return
+        step = max(1, (high - low + 1) // SAMPLE)
+        # Every so manieth id: a look-up each, however large the table is.
+        rows = database.execute_sql(
+            "WITH RECURSIVE id(n) AS (SELECT ? UNION ALL SELECT n + ? FROM id WHERE n + ? <= ?)"
+            f' SELECT t.* FROM id JOIN "{table}" AS t ON t.rowid = id.n',
+            (low, step, step, high),
+        ).fetchall()
+        self._scratch.executemany(f'INSERT INTO "{table}" VALUES ({", ".join("?" * len(rows[0]))})', rows)
+
+    def _scratch_indexes(self, table: str, only: str | None = None) -> None:
+        """Statistics of the table's indexes, as ANALYZE would write them for the whole table."""
+        for _, name, unique, _, partial in self._scratch.execute(f'PRAGMA index_list("{table}")').fetchall():
+            if only and name != only:
+                continue
+            columns = [row[2] for row in self._scratch.execute(f'PRAGMA index_info("{name}")').fetchall()]
+            if None in columns:
+                continue
+            where = ""
+            if partial:
+                (sql,) = self._scratch.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+                where = sql.partition(" WHERE ")[2]
+            there, sampled = self._counted(table, where)
+            rows = max(1.0, there / max(sampled, 1) * self._rows[table])
+            per_key = [
+                max(1.0, rows / self.distinct(table, tuple(columns[: n + 1]), where)) for n in range(len(columns))
+            ]
+            if unique:
+                per_key[-1] = 1.0
+            self._note(table, name, " ".join(str(int(number + 0.5)) for number in (rows, *per_key)))
+
+    def distinct(self, table: str, columns: tuple[str, ...], where: str = "") -> float:
+        """How many different values some columns have in the whole table, told from the sample (Haas and Stokes)."""
+        key = (table, columns, where)
+        if key not in self._distinct:
+            condition = f" WHERE {where}" if where else ""
+            names = ", ".join(f'"{column}"' for column in columns)
+            found, once = self._scratch.execute(
+                "SELECT COUNT(*), COALESCE(SUM(n = 1), 0)"
+                f' FROM (SELECT COUNT(*) AS n FROM "{table}"{condition} GROUP BY {names})'
+            ).fetchone()
+            there, sampled = self._counted(table, where)
+            whole = max(1.0, there / max(sampled, 1) * self._rows[table])
+            spread = there - once + once * there / whole
+            self._distinct[key] = max(1.0, min(whole, there * found / spread if spread else found))
+        return self._distinct[key]
+
+    def _counted(self, table: str, where: str) -> tuple[int, int]:
+        """Rows of the sample that meet a condition, and all of them."""
+        condition = f"COALESCE(SUM({where}), 0)" if where else "COUNT(*)"
+        there, sampled = self._scratch.execute(f'SELECT {condition}, COUNT(*) FROM "{table}"').fetchone()
+        return int(there), int(sampled)
+
+    def _note(self, table: str, index: str | None, numbers: str) -> None:
+        self._scratch.execute("INSERT INTO sqlite_stat1 VALUES (?, ?, ?)", (table, index, numbers))
+
+    def _reload(self) -> None:
+        self._scratch.execute("ANALYZE sqlite_schema")
+
+    def _cost(self, node: int, children: dict[int, list[tuple[int, str]]], reading: Reading) -> float:
+        """Rows read by the loops under a node, each inside the one before, and by what hangs below them."""
+        read_rows, loops, sorted_rows = 0.0, 1.0, 0.0
+        for id, detail in children.get(node, []):
+            step = _STEP.match(detail)
+            if step is None:
+                below = self._cost(id, children, reading)
+                read_rows += below * (loops if detail.startswith("CORRELATED") else 1)
+                sorted_rows += (
+                    loops * (1 + log2(loops + 1) / 8) if detail.startswith("USE TEMP B-TREE FOR ORDER") else 0
+                )
+                continue
+            visited, left = self._step(reading.aliases.get(step["table"], step["table"]), step, reading)
+            read_rows += loops * visited
+            loops *= left
+        if node == 0 and reading.limited and not sorted_rows and loops > PAGE:
+            read_rows *= PAGE / loops  # rows come in order, and the rest is never read
+        return max(read_rows, 1.0) + sorted_rows
+
+    def _step(self, table: str, step: re.Match[str], reading: Reading) -> tuple[float, float]:
+        """The rows that one round of a loop reads, and those that its other conditions leave."""
+        rows = float(self._rows.get(table, PAGE))
+        used = re.findall(r"(\w+)=\?", step["rest"])
+        index = _INDEX.search(step["rest"])
+        numbers = self._statistics(index["name"]) if index else None
+        if step["how"] == "SCAN":
+            visited = numbers[0] if numbers else rows
+        elif "AUTOMATIC" in step["rest"]:
+            visited = rows  # which it reads to make the index
+        elif "rowid=?" in step["rest"]:
+            visited = 1.0
+        else:
+            visited = numbers[min(len(used), len(numbers) - 1)] if numbers else rows
+            if "ANY(" in step["rest"]:
+                visited = rows / 8
+            visited *= _BETWEEN ** len(re.findall(r"[<>]\?", step["rest"]))
+        use = reading.uses.get(table)
+        others = [column for column in (use.equal if use else []) if column not in used]
+        left = visited
+        for column in others:
+            if table in self._rows and step["how"] == "SCAN":
+                left /= self._guess(table, column)
+        return max(visited, 1.0), max(left, 1.0 if step["how"] == "SEARCH" else min(visited, 1.0))
+
+    def _guess(self, table: str, column: str) -> float:
+        try:
+            return self.distinct(table, (column,))
+        except sqlite3.Error:
+            return 1.0  # a column that was read wrongly
+
+    def _statistics(self, index: str) -> list[float] | None:
+        found: Any = self._scratch.execute("SELECT stat FROM sqlite_stat1 WHERE idx = ?", (index,)).fetchone()
+        return [float(number) for number in found[0].split(" ")] if found else None

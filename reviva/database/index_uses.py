@@ -1,0 +1,95 @@
+"""How a statement's text uses the columns of its tables. It reads what peewee writes, and skips what it can't read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_REF = r'(?:"?(?P<{0}alias>\w+)"?\.)?"?(?P<{0}column>[a-z_]\w*)"?'
+_TABLE = re.compile(
+    r'\b(?:FROM|JOIN|UPDATE|INTO)\s+"?(?P<table>\w+)"?(?:\s+AS\s+"?(?P<alias>\w+)"?)?', re.IGNORECASE
+)  # fmt: skip
+_CONDITION = re.compile(
+    _REF.format("") + r"\s*(?P<op><=|>=|<>|=|<|>|\bIN\b|\bBETWEEN\b|\bIS NOT NULL\b|\bIS NULL\b)\s*"
+    r"(?:(?P<literal>'[^']*')|(?P<mark>\?|%s|\$\d+|\(|ANY)|" + _REF.format("other_") + ")?"
+)
+_ORDER = re.compile(r"\bORDER BY\s+(?P<terms>.*?)(?=\s+(?:LIMIT|OFFSET|FOR|RETURNING)\b|\)|$)", re.IGNORECASE)
+_GROUP = re.compile(r"\bGROUP BY\s+(?P<terms>.*?)(?=\s+(?:HAVING|ORDER|LIMIT)\b|\)|$)", re.IGNORECASE)
+_TERM = re.compile(_REF.format("") + r"(?P<descending>\s+DESC)?(?:\s+ASC)?(?:\s+NULLS\s+\w+)?", re.IGNORECASE)
+_AREA = re.compile(r"\b(?:FROM|WHERE)\b", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Use:
+    """What one statement asks of one table."""
+
+    table: str
+    equal: list[str] = field(default_factory=list)
+    """Columns compared with a value, or with one of a list."""
+    joined: list[str] = field(default_factory=list)
+    """Columns that equal one of another table."""
+    ranges: list[str] = field(default_factory=list)
+    order: list[tuple[str, bool]] = field(default_factory=list)
+    """Columns and whether descending."""
+    fixed: list[str] = field(default_factory=list)
+    """Conditions without a parameter, as SQL: what a partial index may be about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A statement as far as it could be read."""
+
+    aliases: dict[str, str]
+    uses: dict[str, Use]
+    """By table."""
+    limited: bool
+
+
+def read(sql: str) -> Reading:
+    """Tables, conditions and order of a statement."""
+    aliases: dict[str, str] = {}
+    for match in _TABLE.finditer(sql):
+        aliases[match["alias"] or match["table"]] = match["table"]
+    uses = {table: Use(table) for table in aliases.values()}
+    only = next(iter(uses)) if len(uses) == 1 else ""
+
+    def owner(alias: str | None) -> Use | None:
+        return uses.get(aliases.get(alias or "", only))
+
+    area = _AREA.search(sql) if not sql.startswith("UPDATE") else re.search(r"\bWHERE\b", sql)
+    for match in _CONDITION.finditer(sql, area.start() if area else len(sql)):
+        use = owner(match["alias"])
+        if use:
+            _condition(use, match, owner(match["other_alias"]) if match["other_alias"] else None)
+    for match in list(_ORDER.finditer(sql))[-1:] or list(_GROUP.finditer(sql))[-1:]:
+        _order(match["terms"], owner)
+    return Reading(aliases, uses, " LIMIT " in sql)
+
+
+def _condition(use: Use, match: re.Match[str], other: Use | None) -> None:
+    column, op = match["column"], match["op"]
+    if op.startswith("IS ") or (op == "=" and match["literal"]):
+        _add(use.fixed, f"{column} {op}" + (f" {match['literal']}" if match["literal"] else ""))
+    elif other is not None and op == "=":
+        _add(use.joined, column)
+        _add(other.joined, match["other_column"])
+    elif op in ("=", "IN") and match["mark"]:
+        _add(use.equal, column)
+    elif op in ("<", ">", "<=", ">=", "BETWEEN"):
+        _add(use.ranges, column)
+
+
+def _order(terms: str, owner: object) -> None:
+    first: Use | None = None
+    for term in terms.split(", "):
+        match = _TERM.fullmatch(term.strip())
+        use = owner(match["alias"]) if match else None  # type: ignore[operator]  # a function of `read`
+        if match is None or use is None or (first is not None and use is not first):
+            return
+        first = use
+        use.order.append((match["column"], bool(match["descending"])))
+
+
+def _add(found: list[str], value: str) -> None:
+    if value not in found:
+        found.append(value)

@@ -1,0 +1,254 @@
+"""Which indexes are missing, never used, or there twice: from the statements that ran, confirmed by the planner."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database import index_catalog
+from reviva.database.ddl import backend
+from reviva.database.index_candidates import Candidate, candidates, natural
+from reviva.database.index_catalog import LiveIndex
+from reviva.database.index_trial import Plan, Trial, trial
+from reviva.database.index_uses import read
+from reviva.database.monitor import unmeasured
+from reviva.database.statement import Row
+from reviva.repositories.statement import StatementRepository
+
+MOST_STATEMENTS = 300
+"""Those that took the most time; so many are planned."""
+FEW_ROWS = 1000
+"""In a table of fewer rows no index is missed."""
+SOME_ROWS = 2500
+"""In a table of fewer rows an index may rightly go unused, and none is in the way."""
+GAIN = 0.5
+"""An index must at least halve the cost of a statement …"""
+LEAST_SAVING = 20.0
+"""… and save this much of it, in the planner's units."""
+WATCHED = timedelta(days=7)
+"""So long statements must have been counted before an index is called unused."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """One statement of the workload, its plan as things are, and the tables it reads."""
+
+    sql: str
+    calls: int
+    tables: frozenset[str]
+    before: Plan | None = None
+    after: Plan | None = None
+
+
+@dataclass(slots=True)
+class Findings:
+    """What is known of a database while it is looked at."""
+
+    rows: dict[str, int]
+    live: list[LiveIndex]
+    references: list[tuple[str, str, str]]
+    asked: list[Asked]
+    written: dict[str, int] = field(default_factory=dict)
+    """Rows written by table."""
+    watched: timedelta = timedelta(0)
+
+
+class IndexAdvice:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.statements = StatementRepository(database)
+
+    def recommendations(self) -> list[Row]:
+        """Items of `kind` missing, unused or duplicate; see `item` for the rest. Needs a connection, no transaction."""
+        with unmeasured():
+            found = self._look()
+            large = {table for table, rows in found.rows.items() if rows >= FEW_ROWS}
+            wanted = {table for asked in found.asked if asked.tables & large for table in asked.tables}
+            missing: list[Row] = []
+            if wanted:
+                with trial(self.database, found.rows, wanted) as place:
+                    for asked in found.asked:
+                        asked.before = asked.after = place.plan(asked.sql) if asked.tables <= wanted else None
+                    missing = Missing(place, found, large).items(self._concurrently)
+            return [*missing, *self._unused(found), *self._duplicates(found)]
+
+    @property
+    def _concurrently(self) -> bool:
+        return backend(self.database) == "postgresql"
+
+    def _look(self) -> Findings:
+        stored = self.statements.all()
+        calls: dict[str, Row] = {}
+        for row in stored:
+            known = calls.setdefault(row["statement"], {"calls": 0, "seconds": 0.0, "rows": 0})
+            for name in known:
+                known[name] += row[name]
+        found = Findings(
+            index_catalog.tables(self.database), index_catalog.indexes(self.database),
+            index_catalog.referrers(self.database), [],
+        )  # fmt: skip
+        if stored:
+            found.watched = clock.now() - min(row["since"] for row in stored)
+        for sql, counts in sorted(calls.items(), key=lambda each: -each[1]["seconds"])[:MOST_STATEMENTS]:
+            if written := re.match(r'(?:INSERT INTO|UPDATE|DELETE FROM) "?(\w+)', sql):
+                found.written[written[1]] = found.written.get(written[1], 0) + max(counts["rows"], 0)
+            if not sql.startswith("INSERT"):
+                found.asked.append(Asked(sql, counts["calls"], frozenset(read(sql).uses)))
+            if sql.startswith("DELETE FROM"):
+                found.asked += _references(sql, counts["rows"], found)
+        return found
+
+    def _unused(self, found: Findings) -> Iterable[Row]:
+        """Never those that keep a constraint, or that a foreign key's ON DELETE looks into."""
+        if found.watched < WATCHED:
+            return
+        used = {name for asked in found.asked if asked.before for name in asked.before.indexes}
+        unclear = {table for asked in found.asked if asked.before is None for table in asked.tables}
+        scans = index_catalog.scans(self.database)
+        keys = {(table, column) for table, column, _ in found.references}
+        for index in found.live:
+            leads = (index.table, index.columns[0])
+            if index.unique or scans.get(index.name) or leads in keys or index.name in used or index.table in unclear:
+                continue
+            if found.rows.get(index.table, 0) >= SOME_ROWS:
+                days = f"in {found.watched.days} days"
+                yield item(
+                    "unused", index.table, index.columns, self._drop(index), found,
+                    reason=f"no statement {days} used {index.name}, and each row written must be entered into it",
+                )  # fmt: skip
+
+    def _duplicates(self, found: Findings) -> Iterable[Row]:
+        for index in found.live:
+            for other in found.live:
+                if _covers(other, index):
+                    yield item(
+                        "duplicate", index.table, index.columns, self._drop(index), found,
+                        reason=f"{other.name} ({', '.join(other.columns)}) does all that {index.name} does",
+                    )  # fmt: skip
+                    break
+
+    def _drop(self, index: LiveIndex) -> str:
+        return f"DROP INDEX {'CONCURRENTLY ' * self._concurrently}{index.name}"
+
+
+class Missing:
+    """Tries every candidate at once, and then does without each that is not needed."""
+
+    def __init__(self, place: Trial, found: Findings, large: set[str]) -> None:
+        self.place, self.found = place, found
+        self.names: dict[Candidate, str] = {}
+        self.natural: set[Candidate] = set()
+        for asked in found.asked:
+            if asked.before is None or asked.before.cost < LEAST_SAVING:
+                continue
+            for use in read(asked.sql).uses.values():
+                best = natural(use)
+                for candidate in (*candidates(use), *([best] if best else [])):
+                    if candidate.table in large and not any(_begins(index, candidate) for index in found.live):
+                        self.names.setdefault(candidate, f"advice_{len(self.names)}")
+                self.natural |= {best} if best else set()
+
+    def items(self, concurrently: bool) -> list[Row]:
+        """A recommendation for each index that is left in the end."""
+        for candidate, name in list(self.names.items()):
+            try:
+                self.place.add(candidate, name)
+            except Exception:  # noqa: BLE001  # a column that was read wrongly: no index of it
+                del self.names[candidate]
+        self._plan(self.found.asked)
+        # What a person would make is kept longest: first a wider one, as it does a narrower one's work too.
+        for candidate in sorted(
+            self.names, key=lambda each: (each in self.natural, bool(each.where), len(each.columns), each)
+        ):
+            self._do_without(candidate)
+        return [row for candidate in self.names if (row := self._item(candidate, concurrently))]
+
+    def _plan(self, some: Iterable[Asked]) -> None:
+        for asked in some:
+            if asked.before:
+                asked.after = self.place.plan(asked.sql)
+
+    def _do_without(self, candidate: Candidate) -> None:
+        concerned = [each for each in self.found.asked if each.before and candidate.table in each.tables]
+        kept = [each.after for each in concerned]
+        name = self.names.pop(candidate)
+        self.place.drop(name)
+        self._plan(concerned)
+        # What is not twice as cheap with it does as well without.
+        worse = any(old and new.after and _worth(new.after, old) for new, old in zip(concerned, kept, strict=True))
+        if worse:
+            self.place.add(candidate, name)
+            self.names[candidate] = name
+            self._plan(concerned)
+
+    def _item(self, candidate: Candidate, concurrently: bool) -> Row | None:
+        name = self.names[candidate]
+        helped = [each for each in self.found.asked if each.after and name in each.after.indexes]
+        helped = [each for each in helped if each.before and each.after and _worth(each.before, each.after)]
+        if not helped:
+            return None
+        most = max(helped, key=lambda each: each.calls * _saving(each))
+        assert most.before is not None
+        assert most.after is not None
+        size = self.place.size(candidate, name)
+        calls = sum(each.calls for each in helped)
+        taken = {index.name for index in self.found.live}
+        return item(
+            "missing", candidate.table, candidate.columns,
+            candidate.ddl(candidate.name(taken), concurrently=concurrently), self.found,
+            statement=most.sql, cost_before=most.before.cost, cost_after=most.after.cost, size_bytes=size,
+            reason=f"{len(helped)} statements, run {calls:,} times, would use it; planned on {self.place.basis}",
+        )  # fmt: skip
+
+
+def item(
+    kind: str, table: str, columns: Sequence[str], ddl: str, found: Findings, *, reason: str,
+    statement: str | None = None, cost_before: float | None = None, cost_after: float | None = None,
+    size_bytes: int | None = None,
+) -> Row:  # fmt: skip
+    """A recommendation. `ddl` is to be run; costs are the planner's, for `statement`; `rows_written` is what had to be
+    entered into the table's indexes since counting began, and so what this one costs or saves."""
+    return {
+        "kind": kind, "table": table, "columns": list(columns), "ddl": ddl, "statement": statement,
+        "cost_before": cost_before, "cost_after": cost_after, "reason": reason, "size_bytes": size_bytes,
+        "rows_written": found.written.get(table, 0),
+    }  # fmt: skip
+
+
+def _worth(before: Plan, after: Plan) -> bool:
+    return after.cost <= before.cost * GAIN and before.cost - after.cost >= LEAST_SAVING
+
+
+def _begins(index: LiveIndex, candidate: Candidate) -> bool:
+    """Whether an index that is there does all that the candidate would, and so it would be a duplicate."""
+    begins = index.columns[: len(candidate.columns)] == candidate.columns
+    return begins and (index.table, index.where, index.method) == (candidate.table, candidate.where, "btree")
+
+
+def _saving(asked: Asked) -> float:
+    return asked.before.cost - asked.after.cost if asked.before and asked.after else 0.0
+
+
+def _covers(other: LiveIndex, index: LiveIndex) -> bool:
+    """Whether `index` could go because of `other`. Of two equal ones the later name goes."""
+    if other is index or other.table != index.table or (other.where, other.method) != (index.where, index.method):
+        return False
+    if index.unique or other.columns[: len(index.columns)] != index.columns:
+        return False
+    return len(other.columns) > len(index.columns) or other.unique or other.name < index.name
+
+
+def _references(sql: str, rows: int, found: Findings) -> list[Asked]:
+    """What a DELETE makes the database look for by itself, in each table that refers to the one it empties."""
+    emptied = next(iter(read(sql).uses), "")
+    mark = "%s" if "%s" in sql else "?"
+    return [
+        Asked(f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})', rows, frozenset({table}))
+        for table, column, other in found.references
+        if other == emptied and rows
+    ]

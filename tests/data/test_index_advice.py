@@ -1,0 +1,187 @@
+"""Index advice: nothing for our own schema under our own load, and exactly what was taken away from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from peewee import Database
+
+from reviva import clock
+from reviva.cli import cli
+from reviva.cli import indexes as command
+from reviva.database import index_catalog, index_trial
+from reviva.database.connection import open_database
+from reviva.database.index_candidates import Candidate
+from reviva.database.statement import Row
+from reviva.services.index_advice import IndexAdvice
+from reviva.services.statement import StatementService
+from tests import databases, load
+
+
+@pytest.fixture(scope="module", params=databases.BACKENDS)
+def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a shop with history, in which a week's statements are counted."""
+    with databases.new_url(request.param, tmp_path_factory.mktemp("advice")) as url:
+        database = open_database(url)
+        database.connect()
+        with closing(database):
+            load.fill(database)
+            service = StatementService(database, slow_query_ms=60_000)
+            service.monitor.take()
+            load.work(database)
+            with clock.travel(timedelta(days=-8)):
+                service.flush()
+            if request.param == "postgresql":
+                database.execute_sql("SELECT pg_stat_force_next_flush()").fetchall()
+        yield url
+
+
+@pytest.fixture
+def database(worked: str) -> Iterator[Database]:
+    opened = open_database(worked)
+    opened.connect()
+    with closing(opened):
+        yield opened
+
+
+@pytest.fixture
+def without(database: Database) -> Iterator[Callable[..., list[Row]]]:
+    """Takes indexes away until the end of the test, and gives the recommendations then."""
+    there = {index.name: index for index in index_catalog.indexes(database)}
+    dropped: list[str] = []
+
+    def drop(*names: str) -> list[Row]:
+        dropped.extend(names)
+        for name in names:
+            database.execute_sql(f"DROP INDEX {name}")
+        return IndexAdvice(database).recommendations()
+
+    yield drop
+    for name in dropped:
+        index = there[name]
+        database.execute_sql(Candidate(index.table, index.columns, index.where).ddl(name))
+
+
+def test_our_own_schema_gets_no_advice_under_our_own_load(database: Database) -> None:
+    assert IndexAdvice(database).recommendations() == []
+
+
+TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
+    "audit_entity": ("audit", ("entity", "entity_id", "id")),
+    "notification_due": ("notification", ("due_at", "id")),
+    "event_topic": ("event", ("topic", "id")),
+    "notification_booking": ("notification", ("booking_id",)),
+    "booking_customer": ("booking", ("customer_id", "created_at")),
+    "audit_actor": ("audit", ("actor_kind", "actor", "id")),
+}
+
+
+@pytest.mark.parametrize("names", [tuple(TAKEN)[:3], tuple(TAKEN)[3:]])
+def test_exactly_what_was_dropped_is_missed(without: Callable[..., list[Row]], names: tuple[str, ...]) -> None:
+    found = without(*names)
+    assert {item["kind"] for item in found} == {"missing"}
+    # Behind the columns there may stand the id that every list is sorted by in the end.
+    named = {(item["table"], tuple(item["columns"])) for item in found}
+    assert len(named) == len(names)
+    for table, columns in (TAKEN[name] for name in names):
+        assert {(table, columns), (table, (*columns, "id"))} & named, named
+    for item in found:
+        assert item["cost_after"] <= item["cost_before"] / 2
+        assert item["size_bytes"] > 1000
+        assert item["table"] in item["statement"]
+    assert [item["ddl"].endswith("WHERE status = 'queued'") for item in found if item["columns"][0] == "due_at"] in (
+        [], [True],
+    )  # fmt: skip
+
+
+def test_what_is_recommended_can_be_run_and_then_helps(database: Database, without: Callable[..., list[Row]]) -> None:
+    (item,) = without("event_topic")
+    database.execute_sql(item["ddl"])
+    name = item["ddl"].replace("CONCURRENTLY ", "").split()[2]
+    try:
+        assert IndexAdvice(database).recommendations() == []
+    finally:
+        database.execute_sql(f"DROP INDEX {name}")
+
+
+def test_a_duplicate_and_a_prefix_are_told(database: Database) -> None:
+    extra = ("CREATE INDEX extra_same ON event (topic, id)", "CREATE INDEX extra_prefix ON audit (entity)")
+    for ddl in extra:
+        database.execute_sql(ddl)
+    try:
+        found = [item for item in IndexAdvice(database).recommendations() if item["kind"] == "duplicate"]
+    finally:
+        for name in ("extra_same", "extra_prefix"):
+            database.execute_sql(f"DROP INDEX {name}")
+    assert {item["ddl"].split()[-1] for item in found} == {"extra_same", "extra_prefix"}
+    assert "event_topic" in next(item["reason"] for item in found if item["table"] == "event")
+
+
+def unused(database: Database) -> list[str]:
+    found = IndexAdvice(database).recommendations()
+    return [item["ddl"].split()[-1] for item in found if item["kind"] == "unused"]
+
+
+def test_an_index_that_nothing_uses_is_told_after_a_week(database: Database) -> None:
+    database.execute_sql("CREATE INDEX extra_unused ON booking (urgency)")
+    database.execute_sql("CREATE UNIQUE INDEX extra_unique ON booking (urgency, id)")
+    database.execute_sql("CREATE INDEX extra_small ON shop (currency)")
+    try:
+        assert unused(database) == ["extra_unused"]
+        with clock.travel(timedelta(days=-2)):
+            assert unused(database) == []
+    finally:
+        for name in ("extra_unused", "extra_unique", "extra_small"):
+            database.execute_sql(f"DROP INDEX {name}")
+
+
+def test_a_delete_misses_the_index_of_a_foreign_key(database: Database, without: Callable[..., list[Row]]) -> None:
+    service = StatementService(database, slow_query_ms=60_000)
+    service.monitor.take()
+    try:
+        service.monitor.note(f'DELETE FROM "customer" WHERE ("customer"."id" = {database.param})', (1,), 0.001, 5)
+        service.flush()
+        found = without("notification_customer")
+    finally:
+        database.execute_sql("DELETE FROM statement_count WHERE statement LIKE 'DELETE FROM \"customer\"%%'")
+    assert [(item["table"], item["columns"][0]) for item in found] == [("notification", "customer_id")]
+
+
+def test_the_trial_leaves_nothing_behind(database: Database, without: Callable[..., list[Row]]) -> None:
+    def everything() -> tuple[Any, ...]:
+        return index_catalog.tables(database), [index._replace(name="") for index in index_catalog.indexes(database)]
+
+    without("event_topic")
+    before = everything()
+    IndexAdvice(database).recommendations()
+    assert everything() == before
+    assert not database.in_transaction()
+
+
+def test_statements_that_can_not_be_planned_are_passed_over(database: Database) -> None:
+    rows = index_catalog.tables(database)
+    with index_trial.trial(database, rows, {"event"}) as place:
+        assert place.plan("SELECT nothing FROM event") is None
+        assert place.plan("no statement at all …") is None
+        mark = database.param
+        assert place.plan(f'SELECT "t1"."id" FROM "event" AS "t1" WHERE ("t1"."id" IN (…)) LIMIT {mark}') is not None
+
+
+def test_the_command_prints_what_to_run(worked: str, without: Callable[..., list[Row]]) -> None:
+    (item,) = without("event_topic")
+    answer = CliRunner().invoke(cli, ["indexes", "--database", worked])
+    assert answer.exit_code == 0
+    assert f"  {item['ddl']};\n" in answer.output
+    assert f"cost   {item['cost_before']:,.1f} before, {item['cost_after']:,.1f} after" in answer.output
+    assert command.lines(item)[0] == "missing index on event (topic, id)"
+
+
+def test_without_any_statement_there_is_nothing_to_say(new_url: Callable[..., str]) -> None:
+    database = open_database(new_url())
+    with database.connection_context():
+        assert IndexAdvice(database).recommendations() == []

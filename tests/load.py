@@ -1,0 +1,161 @@
+"""A shop with some history, and the statements that a day of work makes: what index advice is tested on."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from peewee import SQL, Database
+
+from reviva import clock
+from reviva.database import statement
+from reviva.database.ddl import backend
+from reviva.models import (
+    Audit,
+    Bench,
+    Booking,
+    BookingHistory,
+    BookingItem,
+    BookingSlot,
+    Customer,
+    DeviceModel,
+    Event,
+    Notification,
+    RepairType,
+    Shop,
+)
+from reviva.models.booking import Status
+from reviva.paging import ListQuery
+from reviva.repositories.audit import AuditRepository
+from reviva.repositories.base import BATCH, columns
+from reviva.repositories.booking import BookingRepository, SlotRepository
+from reviva.repositories.customer import CustomerRepository
+from reviva.repositories.notification import NotificationRepository
+from reviva.services.catalog import CatalogService
+from reviva.services.seeding import SeedingService
+
+FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
+
+
+def fill(database: Database, bookings: int = 4000) -> None:
+    """The catalog, customers, and bookings with all that belongs to them."""
+    chance = random.Random(7)
+    with database.atomic():
+        SeedingService(database).seed()
+    shop = Shop.select().bind(database).limit(1).execute()[0].id
+    bench = Bench.select().bind(database).limit(1).execute()[0].id
+    models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).execute()]
+    repair = RepairType.select().bind(database).limit(1).execute()[0].id
+    with database.atomic():
+        many(database, Customer, [_customer(n) for n in range(bookings // 2)])
+        many(database, Booking, [_booking(n, shop, chance, models, bookings) for n in range(bookings)])
+        many(database, BookingItem, [
+            {"booking": n + 1, "position": 0, "repair": repair, "name": "Screen", "minutes": 60, "base": 1, "price": 1}
+            for n in range(bookings)
+        ])  # fmt: skip
+        many(database, BookingSlot, [
+            {"bench": bench, "starts_at": FIRST + timedelta(minutes=15 * n), "booking": n // 2 + 1}
+            for n in range(bookings * 2)
+        ])  # fmt: skip
+        many(database, BookingHistory, [
+            {"booking": n % bookings + 1, "to_status": "confirmed", "at": FIRST} for n in range(bookings * 2)
+        ])  # fmt: skip
+        many(database, Notification, [_notification(n, bookings) for n in range(bookings)])
+        many(database, Audit, [
+            {
+                "at": FIRST + timedelta(minutes=n), "actor_kind": "user", "actor": str(n % 50), "mac": "x",
+                "action": "booking.create", "entity": "booking", "entity_id": f"RV-{n % bookings:08}",
+            }
+            for n in range(bookings)
+        ])  # fmt: skip
+        many(database, Event, [
+            {"type": "booking.status", "topic": f"booking:{n % 999}", "at": FIRST + timedelta(minutes=n), "data": {}}
+            for n in range(bookings)
+        ])  # fmt: skip
+    # As autovacuum would soon do; before it, PostgreSQL's full-text indexes look too slow to be used.
+    database.execute_sql("VACUUM ANALYZE" if backend(database) == "postgresql" else "ANALYZE")
+
+
+def work(database: Database, rounds: int = 5) -> None:
+    """What the staff, the widget, the dispatcher and the clean-up ask for."""
+    bookings, notifications = BookingRepository(database), NotificationRepository(database)
+    customers, audit, slots = CustomerRepository(database), AuditRepository(database), SlotRepository(database)
+    day = FIRST + timedelta(days=20)
+    for n in range(rounds):
+        lists: list[dict[str, Any]] = [
+            {}, {"filters": {"status": ["in_repair"]}},
+            {"filters": {"assigned_to": 1}, "sort": (("starts_at", False),)},
+            {"filters": {"starts_from": day, "starts_to": day + timedelta(days=1)}, "sort": (("starts_at", False),)},
+            {"filters": {"q": f"name{n}"}}, {"filters": {"customer": n + 1}},
+        ]  # fmt: skip
+        for wanted in lists:
+            page = bookings.page(ListQuery(**wanted), bookings.listed())
+            bookings.items_of([row["id"] for row in page.items])
+        bookings.by_reference(f"RV-{n:08}")
+        bookings.history_of(n + 1)
+        slots.busy([1, 2], day, day + timedelta(days=7), day)
+        customers.some(Customer.phone == f"+4470000{n:05}")
+        customers.page(ListQuery(sort=(("name", False),)))
+        customers.page(ListQuery(filters={"q": f"name{n}"}))
+        audit.page(ListQuery(filters={"entity": "booking", "entity_id": f"RV-{n:08}"}))
+        audit.page(ListQuery(filters={"actor_kind": "user", "actor": str(n)}))
+        audit.page(ListQuery(sort=(("at", True),)))
+        notifications.oldest_due()
+        notifications.some(Notification.booking == n + 1)
+        notifications.some(Notification.status == "dead", order=[Notification.id.desc()])
+        notifications.some(Notification.customer == n + 1)
+        run(database, Event.select().where(Event.topic == f"booking:{n}", Event.id > 1).order_by(Event.id).limit(50))
+        run(database, Event.select(Event.id).order_by(Event.at).limit(50))
+        run(
+            database,
+            Booking.select(Booking.id).where(Booking.held_until < clock.now()).order_by(Booking.held_until).limit(9),
+        )
+        run(
+            database,
+            BookingSlot.select(BookingSlot.bench).where(BookingSlot.starts_at.between(day, day + timedelta(1))),
+        )
+        sending = SQL("status = 'sending'"), Notification.leased_until < clock.now()
+        run(database, Notification.select(Notification.id).where(*sending).order_by(Notification.leased_until).limit(9))
+        CatalogService(database).search(f"galaxy s2{n}", ListQuery())
+        run(database, DeviceModel.select().order_by(DeviceModel.year.desc(), DeviceModel.id.desc()).limit(20))
+        run(database, DeviceModel.select().order_by(DeviceModel.name, DeviceModel.id).limit(20))
+
+
+def run(database: Database, query: Any) -> None:
+    """Any query, to the last row."""
+    list(query.bind(database).tuples().execute())
+
+
+def many(database: Database, model: Any, rows: list[dict[str, Any]]) -> None:
+    """Inserts rows that name the same fields."""
+    filled = [columns(model(**row)) for row in rows]
+    for start in range(0, len(filled), BATCH):
+        statement.insert(database, model, filled[start : start + BATCH])
+
+
+def _customer(n: int) -> dict[str, Any]:
+    return {
+        "email": f"p{n}@example.com", "email_key": f"p{n}@example.com", "name": f"Name{n}", "phone": f"+4470000{n:05}",
+        "search_text": f"name{n}", "created_at": FIRST, "updated_at": FIRST,
+    }  # fmt: skip
+
+
+def _booking(n: int, shop: int, chance: random.Random, models: list[int], bookings: int) -> dict[str, Any]:
+    starts = FIRST + timedelta(minutes=30 * n)
+    return {
+        "reference": f"RV-{n:08}", "shop": shop, "customer": n % (bookings // 2) + 1, "model": chance.choice(models),
+        "status": chance.choice([*Status, *["completed"] * 60]),
+        "starts_at": starts, "ends_at": starts + timedelta(hours=1),
+        "currency": "GBP", "total": 1, "created_at": starts - timedelta(days=3), "updated_at": starts,
+        "search_text": f"name{n % (bookings // 2)} rv{n}",
+    }  # fmt: skip
+
+
+def _notification(n: int, bookings: int) -> dict[str, Any]:
+    status = {0: "queued", 1: "dead", 2: "sending"}.get(n % 60, "sent")
+    return {
+        "dedupe_key": str(n), "channel": "email", "template": "t", "recipient": "r", "booking": n % bookings + 1,
+        "customer": n % (bookings // 2) + 1, "status": status, "due_at": FIRST + timedelta(minutes=n),
+        "leased_until": FIRST + timedelta(minutes=n) if status == "sending" else None, "created_at": FIRST,
+    }  # fmt: skip

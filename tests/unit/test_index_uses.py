@@ -1,0 +1,75 @@
+"""What the index advice reads out of a statement's text, and which indexes it thinks of."""
+
+from __future__ import annotations
+
+import pytest
+
+from reviva.database.index_candidates import Candidate, candidates, natural
+from reviva.database.index_trial import runnable
+from reviva.database.index_trial_postgres import numbered
+from reviva.database.index_uses import Use, read
+
+
+def test_filters_joins_and_order_are_told_apart() -> None:
+    reading = read(
+        'SELECT "t1"."id" FROM "booking" AS "t1" INNER JOIN "customer" AS "t2" ON ("t1"."customer_id" = "t2"."id") '
+        'WHERE (("t1"."status" IN (?)) AND ("t1"."total" >= ?)) ORDER BY "t1"."created_at" DESC, "t1"."id" DESC LIMIT ?'
+    )
+    booking = reading.uses["booking"]
+    assert (booking.equal, booking.joined, booking.ranges) == (["status"], ["customer_id"], ["total"])
+    assert booking.order == [("created_at", True), ("id", True)]
+    assert reading.uses["customer"].joined == ["id"]
+    assert reading.limited
+    assert natural(booking) == Candidate("booking", ("status", "created_at", "id"))
+
+
+@pytest.mark.parametrize("mark", ["?", "%s"])
+@pytest.mark.parametrize(
+    ("sql", "use"),
+    [
+        ('DELETE FROM "a" WHERE ("a"."b" < ?)', Use("a", ranges=["b"])),
+        ('UPDATE "a" SET "b" = ? WHERE ("a"."c" = ?)', Use("a", equal=["c"])),
+        ("SELECT x FROM a AS t1 WHERE (t1.b = 'q')", Use("a", fixed=["b = 'q'"])),
+        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" IS NOT NULL)', Use("a", fixed=["b IS NOT NULL"])),
+        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" = ANY(?))', Use("a", equal=["b"])),
+        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" BETWEEN ? AND ?)', Use("a", ranges=["b"])),
+        ('SELECT x FROM "a" AS "t1" GROUP BY "t1"."b"', Use("a", order=[("b", False)])),
+        ('SELECT x FROM "a" AS "t1" ORDER BY LENGTH("t1"."b"), "t1"."c"', Use("a")),
+        ('INSERT INTO "a" ("b") VALUES (?)', Use("a")),
+    ],
+)
+def test_each_kind_of_statement_is_read(sql: str, use: Use, mark: str) -> None:
+    assert read(sql.replace("?", mark)).uses == {"a": use}
+
+
+@pytest.mark.parametrize("sql", ["COMMIT", "", "SELECT 1", "((((", "SELECT ? FROM"])
+def test_what_can_not_be_read_has_no_uses(sql: str) -> None:
+    assert read(sql).uses == {}
+
+
+def test_a_constant_makes_a_partial_index() -> None:
+    use = Use("a", order=[("due", False)], fixed=["status = 'queued'"])
+    assert natural(use) == Candidate("a", ("due",), "status = 'queued'")
+    assert {Candidate("a", ("due",)), Candidate("a", ("status", "due"))} <= set(candidates(use))
+
+
+def test_mixed_directions_are_told_and_the_id_alone_is_no_index() -> None:
+    assert natural(Use("a", order=[("b", True), ("c", False)])) == Candidate("a", ("b", "c DESC"))
+    assert natural(Use("a", order=[("id", False)])) is None
+    assert natural(Use("a", equal=["id"])) is None
+
+
+def test_names_are_short_and_not_taken() -> None:
+    candidate = Candidate("booking", ("status", "created_at DESC"))
+    assert candidate.name() == "booking_status_created_at_desc"
+    assert candidate.name({"booking_status_created_at_desc"}) == "booking_status_created_at_desc_2"
+    assert len(Candidate("t" * 50, ("c" * 50,)).name({"x"})) <= 63
+
+
+def test_a_shape_becomes_a_statement_again() -> None:
+    assert (
+        runnable("SELECT a FROM b WHERE c IN (…) LIMIT ? OFFSET ?")
+        == "SELECT a FROM b WHERE c IN (?, ?) LIMIT 21 OFFSET 0"
+    )
+    assert runnable("INSERT INTO a (b) VALUES (%s), … ON CONFLICT DO NOTHING").count("%s") == 1
+    assert numbered("SELECT %s WHERE a LIKE '%%' AND b = %s") == ("SELECT $1 WHERE a LIKE '%' AND b = $2", 2)
