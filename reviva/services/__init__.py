@@ -6,6 +6,7 @@ from peewee import Database
 
 from reviva import signing
 from reviva.config import Settings
+from reviva.database import backup_schedule
 from reviva.database.pool import PooledPostgres
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
@@ -67,6 +68,7 @@ class Services:
         )
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins)
+        self.backups = backup_schedule.Keeper(settings)
         self.health = HealthService(settings, database)
         self.index_advice = IndexAdvice(database)
         self.statements = StatementService(database, settings.slow_query_ms)
@@ -77,9 +79,11 @@ class Services:
             self.database.start()
         self.statements.start()
         self.housekeeping.start()
+        self.backups.start()
 
     def stop(self) -> None:
         """After the last request."""
+        self.backups.stop()
         self.housekeeping.stop()
         self.statements.stop()
         if isinstance(self.database, PooledPostgres):
