@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel, WrapValidator
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Appointment, Between, Body, Commas, Date, Email, Name, Notes, Phone, Query, Slug
+from reviva.api.fields import (
+    Appointment,
+    Between,
+    Body,
+    Commas,
+    Date,
+    Email,
+    Instant,
+    Line,
+    Name,
+    Notes,
+    Phone,
+    Query,
+    QueryId,
+    Slug,
+)
+from reviva.api.listing import Listing, render_page
 from reviva.errors import MalformedRequest
 from reviva.models.audit import ActorKind
-from reviva.models.booking import Urgency
+from reviva.models.booking import Status, Urgency
 from reviva.services.actor import Actor
-from reviva.services.booking import Wish
+from reviva.services.booking import View, Wish
 from reviva.services.booking_view import line_item, money, shown
 from reviva.services.idempotency import Replay
 
 Repairs = Annotated[list[Slug], Field(min_length=1, max_length=20)]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
+SignedQuote = Annotated[str, Field(max_length=8000)]
 AnyUrgency = Annotated[Urgency, Field(strict=False)]
 
 
@@ -35,12 +52,47 @@ class ContactBody(Body):
     phone: Phone | None = None
 
 
+class PartOfContact(Body):
+    name: Name | None = None
+    email: Email | None = None
+    phone: Phone | None = None
+
+
 class BookingBody(QuoteBody):
     starts_at: Appointment
     customer: ContactBody
     notes: Notes = ""
-    quote: Annotated[str, Field(max_length=8000)] | None = None
+    quote: SignedQuote | None = None
     locale: Locale = "en"
+    draft: Literal[False] = False
+
+
+class DraftFields(Body):
+    """What a draft may know, or learn later."""
+
+    repairs: Repairs | None = None
+    urgency: AnyUrgency | None = None
+    shop: Slug | None = None
+    starts_at: Appointment | None = Field(None, description="Its slot is held for 15 minutes.")
+    customer: PartOfContact | None = None
+    notes: Notes | None = None
+    quote: SignedQuote | None = None
+    locale: Locale | None = None
+
+
+class DraftBody(DraftFields):
+    model: Slug
+    draft: Literal[True]
+
+
+def _by_draft(value: Any, handler: Any) -> Any:
+    """By what it says it is, so that what is wrong is said of that alone."""
+    draft = isinstance(value, dict) and value.get("draft") is True
+    return (DraftBody if draft else BookingBody).model_validate(value)
+
+
+class NewBookingBody(RootModel[Annotated[BookingBody | DraftBody, WrapValidator(_by_draft)]]):
+    """A whole booking, or the beginning of one."""
 
 
 class AvailabilityQuery(Query):
@@ -49,6 +101,19 @@ class AvailabilityQuery(Query):
     first: Date | None = Field(None, alias="from", description="The first day, in the shop's zone; today if not said.")
     days: Annotated[int, Between(1, 92)] = 7
     shop: Slug | None = None
+
+
+class BookingFilter(Listing):
+    sortable: ClassVar[tuple[str, ...]] = ("created_at", "starts_at", "updated_at", "status", "reference", "total")
+
+    q: Annotated[str, Line(200)] | None = Field(None, description="Words of reference, customer and device.")
+    status: Annotated[tuple[Status, ...], Commas()] | None = None
+    assigned_to: QueryId | None = None
+    shop: Annotated[tuple[Slug, ...], Commas()] | None = None
+    created_from: Instant | None = None
+    created_to: Instant | None = Field(None, description="Before this.")
+    starts_from: Instant | None = None
+    starts_to: Instant | None = Field(None, description="Before this.")
 
 
 def make_quote(call: Call) -> dict[str, Any]:
@@ -77,24 +142,45 @@ def list_slots(call: Call) -> dict[str, Any]:
 
 
 def make_booking(call: Call) -> Answer:
-    """Books a repair in one step. The token in the answer opens the booking, and is told only here."""
-    body: BookingBody = call.body
-    wish = Wish(
-        model=body.model, repairs=body.repairs, starts_at=body.starts_at, urgency=body.urgency, shop=body.shop,
-        email=body.customer.email, name=body.customer.name, phone=body.customer.phone, notes=body.notes,
-        quote=body.quote, locale=body.locale,
-    )  # fmt: skip
-    booked = call.services.bookings.book(public(call), wish, replay_of(call))
+    """Books a repair in one step, or begins a draft. The token in the answer opens the booking, and is told only here.
+
+    With `"draft": true` everything but the model may follow later; `missing` names what is to come.
+    """
+    body: BookingBody | DraftBody = call.body.root
+    if isinstance(body, DraftBody):
+        sent = body.model_dump(exclude_unset=True, exclude={"draft"})
+        booked = call.services.drafts.start(public(call), sent, replay_of(call))
+    else:
+        booked = call.services.bookings.book(public(call), wish(body), replay_of(call))
     headers = {"Location": f"/api/bookings/{booked.view['reference']}"}
     if booked.replayed:
         headers["Idempotency-Replayed"] = "true"
     return Answer({**booked.view, "token": booked.token}, headers=headers)
 
 
-def read_booking(call: Call) -> dict[str, Any]:
+def wish(body: BookingBody) -> Wish:
+    """What a whole booking asks for."""
+    return Wish(
+        model=body.model, repairs=body.repairs, starts_at=body.starts_at, urgency=body.urgency, shop=body.shop,
+        email=body.customer.email, name=body.customer.name, phone=body.customer.phone, notes=body.notes,
+        quote=body.quote, locale=body.locale,
+    )  # fmt: skip
+
+
+def read_booking(call: Call) -> Answer:
     """A booking, for whoever holds its token, for the customer it belongs to, and for staff."""
-    view: dict[str, Any] = call.services.bookings.read(call.params["reference"], call.actor)
-    return view
+    return render_booking(call.services.bookings.read(call.params["reference"], call.actor))
+
+
+def list_bookings(call: Call) -> Answer:
+    """Bookings, newest first: all of them for staff, for customers their own."""
+    page = call.services.bookings.list(call.actor, call.query.list_query())
+    return render_page(call, page, lambda booking: booking)
+
+
+def render_booking(view: View) -> Answer:
+    """A booking under its version, which a change may name in `If-Match`."""
+    return Answer(view, headers={"ETag": f'"{view["version"]}"'})
 
 
 def replay_of(call: Call) -> Replay | None:

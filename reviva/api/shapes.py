@@ -67,7 +67,8 @@ class ModelDetail(ModelSummary):
 
 
 class Adjustment(TypedDict):
-    rule: int
+    rule: int | None
+    """None for a price set by hand."""
     name: str
     kind: RuleKind
     value: int
@@ -108,6 +109,12 @@ class Contact(TypedDict):
 
 class ShopName(Named):
     timezone: str
+    address: str
+
+
+class Assigned(TypedDict):
+    id: int
+    name: str
 
 
 Step = TypedDict("Step", {"from": Status | None, "to": Status, "at": datetime, "note": str})
@@ -126,6 +133,8 @@ class BookingSummary(TypedDict):
     created_at: datetime
     updated_at: datetime
     version: int
+    assigned_to: NotRequired[Assigned | None]
+    """For staff."""
 
 
 class Booking(BookingSummary):
@@ -134,6 +143,9 @@ class Booking(BookingSummary):
     notes: str
     history: list[Step]
     next_statuses: list[Status]
+    missing: NotRequired[list[str]]
+    """Of a draft: the fields to come."""
+    held_until: NotRequired[datetime | None]
 
 
 class NewBooking(Booking):
@@ -255,6 +267,21 @@ class Simulation(TypedDict):
     after: Money
     difference: Money
     days: list[SimulatedDay]
+
+
+class StepError(TypedDict):
+    code: str
+    detail: str
+    allowed: NotRequired[list[Status]]
+
+
+class StepReport(TypedDict):
+    """What became of one booking of several: its new status, or the error it met."""
+
+    reference: str
+    status: NotRequired[Status]
+    version: NotRequired[int]
+    error: NotRequired[StepError]
 
 
 class Ok(TypedDict):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from peewee import BooleanField, Database, Field, Model, Node, Query
 
+from reviva.database.ddl import Backend
 from reviva.database.fields import DayField, JSONField, UTCField
 
 Row = dict[str, Any]
@@ -99,6 +100,11 @@ class Statement:
         """Runs it for its effect; returns how many rows it touched."""
         compiled = self.compiled(database)
         return int(database.execute_sql(compiled.sql, compiled.bind(values)).rowcount)
+
+
+def locking(build: Callable[[], Any]) -> dict[Backend, Statement]:
+    """A select whose rows nobody else changes before the transaction ends. SQLite's writers take turns anyway."""
+    return {"sqlite": Statement(build), "postgresql": Statement(lambda: build().for_update())}
 
 
 def compile_query(query: Query, database: Database) -> Compiled:

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN, Database
+from peewee import JOIN
 
-from reviva import clock
 from reviva.database import statement
-from reviva.database.statement import Among, Param, Row, Statement
+from reviva.database.ddl import backend
+from reviva.database.statement import Among, Param, Row, Statement, locking
 from reviva.models import (
     Booking,
     BookingHistory,
     BookingItem,
-    BookingSlot,
     Brand,
     Category,
     Customer,
@@ -24,46 +23,12 @@ from reviva.models import (
     Shop,
     User,
 )
+from reviva.models.booking import Status
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 from reviva.repositories.words import matching
 
-B, S = Booking, BookingSlot
-
-
-class SlotRepository:
-    """Occupied time, a row for each bench and step."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-
-    def busy(self, benches: Sequence[int], first: datetime, last: datetime, now: datetime) -> dict[datetime, set[int]]:
-        """The benches that are taken in each step of a span, both ends included; lapsed holds don't count."""
-        taken: dict[datetime, set[int]] = {}
-        for row in _BUSY.all(self.database, benches=list(benches), first=first, last=last, now=now):
-            taken.setdefault(row["starts_at"], set()).add(row["bench_id"])
-        return taken
-
-    def take(self, bench: int, steps: Sequence[datetime], booking: int, held_until: datetime | None) -> bool:
-        """Takes a bench's steps for a booking: all of them or none. Whether it could.
-
-        The primary key decides, and waits for whoever is taking the same steps at the same moment. Steps are taken in
-        their order, and benches are tried in theirs, so that no two bookings can wait for each other.
-        """
-        _LAPSED.run(self.database, bench=bench, first=steps[0], last=steps[-1], now=clock.now())
-        values: dict[str, Any] = {"bench": bench, "booking": booking, "held": held_until}
-        values.update((f"step_{n}", step) for n, step in enumerate(steps))
-        taken = len(taking(len(steps)).all(self.database, **values))
-        if 0 < taken < len(steps):
-            self.release(booking)
-        return taken == len(steps)
-
-    def release(self, booking: int) -> None:
-        """Gives back all the time of a booking."""
-        _RELEASE.run(self.database, booking=booking)
-
-    def keep(self, booking: int) -> None:
-        """Turns a hold into a booking's own time."""
-        S.update(held_until=None).where(S.booking == booking).bind(self.database).execute()
+B = Booking
 
 
 class BookingRepository(Repository[Booking]):
@@ -96,17 +61,39 @@ class BookingRepository(Repository[Booking]):
         row = adding(tuple(values)).first(self.database, **values)
         return None if row is None else int(row["id"])
 
-    def listed(self) -> Any:
-        """The select of a list: bookings with shop, customer, model and who has it; items come from `items_of`."""
-        return _with_names(B.select(*_SHOWN))
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of bookings with shop, customer, model and who has it; items come from `items_of`."""
+        return self.page(wanted, _with_names(B.select(*_SHOWN)))
 
     def by_reference(self, reference: str) -> Row | None:
         """A booking with its shop, customer and model, or None."""
         return _BY_REFERENCE.first(self.database, reference=reference)
 
+    def locked(self, reference: str) -> Row | None:
+        """The same, and nobody else changes it before the transaction ends."""
+        if _LOCK[backend(self.database)].first(self.database, reference=reference) is None:
+            return None
+        return self.by_reference(reference)  # only now: what was read before the lock may be old
+
+    def forgettable(self, untouched_since: datetime, most: int) -> list[Row]:
+        """Drafts that nobody went on with: `id, reference, customer_id`, oldest first."""
+        query = B.select(B.id, B.reference, B.customer).where(
+            B.status == Status.DRAFT, B.updated_at < untouched_since, B.created_at < untouched_since
+        )
+        return self.run(query.order_by(B.created_at, B.id).limit(most))
+
+    def lapsed(self, now: datetime, most: int) -> list[str]:
+        """The references of drafts whose hold has lapsed."""
+        query = B.select(B.reference).where(B.held_until <= now).order_by(B.held_until).limit(most)
+        return [row["reference"] for row in self.run(query)]
+
     def items_of(self, bookings: Iterable[int]) -> dict[int, list[Row]]:
         """The items of some bookings, in order, by booking."""
         return _by_booking(_ITEMS.all(self.database, bookings=list(bookings)))
+
+    def items(self, booking: int) -> list[Row]:
+        """The items of one booking, in order."""
+        return self.items_of([booking]).get(booking, [])
 
     def history_of(self, booking: int) -> list[Row]:
         """What happened to a booking, oldest first."""
@@ -126,6 +113,11 @@ class BookingRepository(Repository[Booking]):
             for n, line in enumerate(lines)
         ]  # fmt: skip
         statement.insert(self.database, BookingItem, rows)
+
+    def replace_items(self, booking: int, lines: Sequence[Any]) -> None:
+        """Puts other items in the place of a booking's."""
+        BookingItem.delete().where(BookingItem.booking == booking).bind(self.database).execute()
+        self.add_items(booking, lines)
 
     def add_history(
         self, booking: int, before: str | None, after: str, at: datetime, note: str = "", user: int | None = None
@@ -151,20 +143,6 @@ def adding(columns: tuple[str, ...]) -> Statement:
     return _ADDING[columns]
 
 
-def taking(steps: int) -> Statement:
-    """INSERT of so many steps, those that are taken left out; returns the ones it took."""
-    if steps not in _TAKING:
-        rows = [
-            {
-                S.bench: Param("bench"), S.starts_at: Param(f"step_{n}", S.starts_at), S.booking: Param("booking"),
-                S.held_until: Param("held", S.held_until),
-            }
-            for n in range(steps)
-        ]  # fmt: skip
-        _TAKING[steps] = Statement(lambda: S.insert_many(rows).on_conflict_ignore().returning(S.starts_at))
-    return _TAKING[steps]
-
-
 def _with_names(query: Any) -> Any:
     query = query.join(Shop).switch(B).join(DeviceModel).join(Brand).switch(DeviceModel).join(Category)
     query = query.switch(B).join(Customer, JOIN.LEFT_OUTER)
@@ -180,11 +158,11 @@ def _by_booking(rows: Iterable[Row]) -> dict[int, list[Row]]:
 
 _MOVE = Statement(lambda: B.update({B.bench: Param("bench")}).where(B.id == Param("booking")))
 _ADDING: dict[tuple[str, ...], Statement] = {}
-_TAKING: dict[int, Statement] = {}
 
 _SHOWN = (
     B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.currency, B.total, B.contact,
     B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to, B.bench,
+    B.search_text, Shop.address.alias("shop_address"), Shop.cancel_notice_minutes.alias("shop_notice"),
     Shop.slug.alias("shop_slug"), Shop.name.alias("shop_name"), Shop.timezone.alias("shop_timezone"),
     DeviceModel.slug.alias("model_slug"), DeviceModel.name.alias("model_name"), DeviceModel.year.alias("model_year"),
     Brand.slug.alias("brand_slug"), Brand.name.alias("brand_name"),
@@ -219,10 +197,4 @@ _HISTORY = Statement(
         .order_by(BookingHistory.id)
     )
 )
-_LIVE = S.held_until.is_null() | (S.held_until > Param("now", S.held_until))
-_SPAN = (S.starts_at >= Param("first", S.starts_at)) & (S.starts_at <= Param("last", S.starts_at))
-_BUSY = Statement(lambda: S.select(S.starts_at, S.bench).where(Among(S.bench, "benches"), _SPAN, _LIVE))
-_LAPSED = Statement(
-    lambda: S.delete().where(S.bench == Param("bench"), _SPAN, S.held_until <= Param("now", S.held_until))
-)
-_RELEASE = Statement(lambda: S.delete().where(S.booking == Param("booking")))
+_LOCK = locking(lambda: B.select(B.id).where(B.reference == Param("reference")))

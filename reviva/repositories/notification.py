@@ -28,6 +28,11 @@ def _insertion() -> Query:
 
 
 _INSERTION = Statement(_insertion)
+_WITHDRAW = Statement(
+    lambda: N.update({N.status: NotificationStatus.CANCELLED}).where(
+        N.booking == Param("booking"), N.template == Param("template"), N.status == NotificationStatus.QUEUED
+    )
+)
 
 
 class NotificationRepository(Repository[Notification]):
@@ -54,6 +59,10 @@ class NotificationRepository(Repository[Notification]):
         )  # fmt: skip
         assert row is not None
         return int(row["id"])
+
+    def withdraw(self, booking: int, template: str) -> int:
+        """Cancels a booking's messages of one kind that nobody is sending yet; returns how many."""
+        return _WITHDRAW.run(self.database, booking=booking, template=template)
 
     def oldest_due(self) -> datetime | None:
         """When the message that waits for longest was to be sent; None when none waits."""

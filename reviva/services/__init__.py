@@ -11,7 +11,10 @@ from reviva.database.pool import PooledPostgres
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking import BookingService
+from reviva.services.booking_change import BookingChanges
+from reviva.services.booking_draft import BookingDrafts
 from reviva.services.booking_token import BookingTokens
+from reviva.services.booking_work import BookingWork
 from reviva.services.catalog import CatalogService
 from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
@@ -66,6 +69,9 @@ class Services:
         self.bookings = BookingService(
             database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications
         )
+        self.drafts = BookingDrafts(self.bookings)
+        self.booking_changes = BookingChanges(self.bookings, self.drafts, self.notifications)
+        self.booking_work = BookingWork(self.bookings, self.drafts)
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins)
         self.backups = backup_schedule.Keeper(settings)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,26 +12,31 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Faults, Invalid, NotFound, SlotTaken
+from reviva.errors import Faults, NotFound
 from reviva.identity import e164
 from reviva.models.booking import Status
 from reviva.models.shop import STEP_MINUTES
-from reviva.repositories.booking import BookingRepository, SlotRepository
+from reviva.paging import ListQuery, Page
+from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
-from reviva.repositories.event import EventRepository
 from reviva.services import booking_view
 from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.booking_bench import Benches, job_steps
+from reviva.services.booking_step import BookingSteps
 from reviva.services.booking_token import make_token
 from reviva.services.calendar import check_exists
 from reviva.services.catalog import CatalogService
 from reviva.services.idempotency import IdempotencyService, Replay
 from reviva.services.notification import NotificationService
 from reviva.services.pricing import Line, PricingService
-from reviva.services.shop import OpenShop, ShopService, bookable, job_end
+from reviva.services.shop import OpenShop, ShopService, job_end
 from reviva.signing import Signer
 from reviva.words import joined
+
+View = dict[str, Any]
+"""A booking as the outside sees it."""
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letter that reads like a digit."""
@@ -58,7 +63,7 @@ class Wish:
 class Booked:
     """A booking as the outside sees it, and the token that opens it."""
 
-    view: dict[str, Any]
+    view: View
     token: str
     replayed: bool = False
 
@@ -68,10 +73,10 @@ class BookingService:
         self, database: Database, signer: Signer, audit: AuditService, catalog: CatalogService, shops: ShopService,
         pricing: PricingService, notifications: NotificationService,
     ) -> None:  # fmt: skip
-        self.database, self.signer, self.audit = database, signer, audit
-        self.catalog, self.shops, self.pricing, self.notifications = catalog, shops, pricing, notifications
-        self.bookings, self.slots = BookingRepository(database), SlotRepository(database)
-        self.customers, self.events = CustomerRepository(database), EventRepository(database)
+        self.database, self.signer = database, signer
+        self.catalog, self.shops, self.pricing = catalog, shops, pricing
+        self.bookings, self.customers = BookingRepository(database), CustomerRepository(database)
+        self.benches, self.steps = Benches(database), BookingSteps(database, audit, notifications)
         self.answers = IdempotencyService(database)
 
     def quote(
@@ -96,22 +101,22 @@ class BookingService:
         With `replay`, a request that was answered before gets that answer again.
         """
         with self.database.atomic():
-            if replay is not None and (answer := self.answers.first(replay)) is not None:
-                return Booked(answer, self.token(answer["reference"], 1), replayed=True)
+            if (known := self.replayed(replay)) is not None:
+                return known
             place, device, lines, steps, phone = self.understood(wish)
             minutes = sum(line.minutes for line in lines)
-            benches = self.free(place, steps)
+            benches = self.benches.free(place, steps)
             customer = self.customers.find_or_make(wish.email, wish.name, phone, wish.locale)
-            row = self.row(wish, place, device, lines, customer, benches[0], job_end(steps, minutes))
+            row = self.row(wish, place, device, lines, customer, phone, benches[0], job_end(steps, minutes))
             self.insert(row, [wish.name, wish.email, phone or "", device["brand_name"], device["name"]])
-            self.take(row, benches, steps)
-            items = [booking_view.line_item(line) for line in lines]
+            bench = self.benches.take(row["id"], benches, steps)
+            if bench != row["bench_id"]:
+                self.bookings.move(row["id"], bench)
             self.bookings.add_items(row["id"], lines)
-            self.changed(actor, row, None, wish.email, phone)
+            self.steps.record(actor, row, None, wish.email, phone)
+            items = [booking_view.line_item(line) for line in lines]
             view = booking_view.view(named(row, wish, phone, place, device), items, [first_step(row)])
-            if replay is not None:
-                self.answers.keep(replay, view, row["id"])
-        return Booked(view, self.token(row["reference"], 1))
+            return self.booked(row, view, replay)
 
     def understood(self, wish: Wish) -> tuple[OpenShop, Row, list[Line], list[datetime], str | None]:
         """The shop, the model, the prices, the bench's steps and the telephone number of a wish.
@@ -124,7 +129,7 @@ class BookingService:
         wanted = faults.of(lambda: self.catalog.wanted(wish.model, wish.repairs, place.shop.currency))
         lines = faults.of(lambda: self.lines(wish, place, *wanted)) if wanted else None
         minutes = sum(line.minutes for line in lines) if lines else STEP_MINUTES
-        steps = faults.of(lambda: self.steps(place, wish.starts_at, minutes)) if named else None
+        steps = faults.of(lambda: job_steps(place, wish.starts_at, minutes)) if named else None
         if phone is not None:
             phone = faults.of(lambda: e164(wish.phone or "", place.shop.country, "customer.phone"))
         faults.check()
@@ -139,49 +144,10 @@ class BookingService:
             return self.pricing.honour(wish.quote, wish.model, offers, place.shop.slug, wish.urgency)
         return self.pricing.price(device, offers, place.shop, wish.urgency, wish.starts_at)
 
-    def steps(self, place: OpenShop, starts_at: datetime, minutes: int) -> list[datetime]:
-        """The steps of a job on its bench. Raises `Invalid` where the shop can't take it then."""
-        check_exists(starts_at, place.shop.timezone)
-        starts_at = starts_at.astimezone(UTC)
-        earliest, latest = bookable(place.shop, clock.now())
-        if starts_at < earliest:
-            raise Invalid.field("starts_at", "this is too soon, or in the past", "too-soon")
-        if starts_at > latest:
-            raise Invalid.field("starts_at", f"bookings open {place.shop.horizon_days} days ahead", "too-far")
-        if not place.calendar.accepts(starts_at, minutes):
-            raise Invalid.field("starts_at", "the shop is closed then, or closes before it is done", "outside-hours")
-        if not place.calendar.on_grid(starts_at):
-            raise Invalid.field("starts_at", f"jobs start every {place.shop.grid_minutes} minutes", "off-grid")
-        return place.calendar.occupied(starts_at, minutes, place.shop.buffer_minutes)
-
-    def free(self, place: OpenShop, steps: Sequence[datetime]) -> list[int]:
-        """The benches that nobody has in any of some steps. Raises `SlotTaken` where there is none."""
-        busy = self.slots.busy(place.benches, steps[0], steps[-1], clock.now())
-        taken = set().union(*busy.values()) if busy else set()
-        free = [bench for bench in place.benches if bench not in taken]
-        if not free:
-            raise SlotTaken()
-        return free
-
-    def take(self, row: Row, benches: Sequence[int], steps: Sequence[datetime]) -> None:
-        """Gives a booking the first of some benches that is really free. Raises `SlotTaken`."""
-        for bench in benches:
-            if self.slots.take(bench, steps, row["id"], row.get("held_until")):
-                if bench != row["bench_id"]:
-                    self.bookings.move(row["id"], bench)
-                return
-        raise SlotTaken()
-
     def row(
-        self,
-        wish: Wish,
-        place: OpenShop,
-        device: Row,
-        lines: Sequence[Line],
-        customer: int,
-        bench: int,
-        ends_at: datetime,
-    ) -> Row:
+        self, wish: Wish, place: OpenShop, device: Row, lines: Sequence[Line], customer: int, phone: str | None,
+        bench: int, ends_at: datetime,
+    ) -> Row:  # fmt: skip
         """The new booking's columns."""
         now = clock.now()
         return {
@@ -189,6 +155,7 @@ class BookingService:
             "status": Status.PENDING if place.shop.confirm_by_hand else Status.CONFIRMED, "urgency": wish.urgency,
             "starts_at": wish.starts_at.astimezone(UTC), "ends_at": ends_at, "currency": place.shop.currency,
             "total": sum(line.price for line in lines), "notes": wish.notes, "locale": wish.locale,
+            "contact": {"name": wish.name, "email": wish.email, **({"phone": phone} if phone else {})},
             "created_at": now, "updated_at": now,
         }  # fmt: skip
 
@@ -202,30 +169,51 @@ class BookingService:
             if id is not None:
                 row |= {"id": id, "reference": reference, "version": 1}
 
-    def changed(
-        self, actor: Actor, row: Row, before: str | None, email: str, phone: str | None, note: str = ""
-    ) -> None:
-        """What every change of status causes: history, event, messages and audit, in the same transaction."""
-        after = str(row["status"])
-        self.bookings.add_history(row["id"], before, after, row["updated_at"], note, actor.user_id)
-        self.events.add("booking.status", f"booking:{row['reference']}", {"from": before, "to": after})
-        self.notifications.booking_changed(row, email, phone)
-        facts = {"status": after, "total": row["total"], "starts_at": clock.rfc3339(row["starts_at"])}
-        self.audit.record(
-            actor, "booking.status" if before else "booking.create", "booking", row["reference"],
-            before={"status": before} if before else None, after={"status": after} if before else facts,
-            customer=row["customer_id"],
-        )  # fmt: skip
-
-    def read(self, reference: str, actor: Actor) -> dict[str, Any]:
+    def read(self, reference: str, actor: Actor) -> View:
         """A booking whole. Raises `NotFound`, also where it is none of the actor's business."""
         row = self.bookings.by_reference(reference)
         if row is None:
             raise NotFound(f"There is no booking {reference}.")
         reach(actor, reference, row["customer_id"])
-        return booking_view.view(
-            row, self.bookings.items_of([row["id"]])[row["id"]], self.bookings.history_of(row["id"])
-        )
+        return self.whole(row, actor.staff)
+
+    def whole(self, row: Row, staff: bool) -> View:
+        """A booking from its row with names."""
+        items = self.bookings.items(row["id"])
+        return booking_view.view(row, items, self.bookings.history_of(row["id"]), staff)
+
+    def list(self, actor: Actor, wanted: ListQuery) -> Page[View]:
+        """A page of bookings: every one for staff, their own for customers."""
+        if not actor.staff:
+            wanted = replace(wanted, filters={**wanted.filters, "customer": actor.customer_id or 0})
+        page = self.bookings.listed(wanted)
+        items = self.bookings.items_of([row["id"] for row in page.items]) if page.items else {}
+        shown = [booking_view.summary(row, items.get(row["id"], []), actor.staff) for row in page.items]
+        return Page(shown, page.next, page.total)
+
+    def change(self, actor: Actor, reference: str, version: int | None, work: Callable[[Row], None]) -> View:
+        """Does some work on a booking while nobody else does, and gives it back as it then is.
+
+        Raises `NotFound`, also where it is none of the actor's business, and `VersionConflict` for an older version.
+        """
+
+        def unit() -> View:
+            work(self.steps.locked(actor, reference, version))
+            return self.read(reference, actor)
+
+        return self.steps.unit(unit)
+
+    def replayed(self, replay: Replay | None) -> Booked | None:
+        """What was answered to the same request before."""
+        if replay is None or (answer := self.answers.first(replay)) is None:
+            return None
+        return Booked(answer, self.token(answer["reference"], 1), replayed=True)
+
+    def booked(self, row: Row, view: View, replay: Replay | None) -> Booked:
+        """What is answered to a new booking, kept in case the same request comes again."""
+        if replay is not None:
+            self.answers.keep(replay, view, row["id"])
+        return Booked(view, self.token(row["reference"], 1))
 
     def token(self, reference: str, serial: int) -> str:
         """The token that opens a booking."""
@@ -241,6 +229,7 @@ def named(row: Row, wish: Wish, phone: str | None, place: OpenShop, device: Row)
     """A new booking's row with the names that reading it back would find."""
     return row | {
         "shop_slug": place.shop.slug, "shop_name": place.shop.name, "shop_timezone": place.shop.timezone,
+        "shop_address": place.shop.address,
         "model_slug": device["slug"], "model_name": device["name"], "model_year": device["year"],
         "brand_slug": device["brand_slug"], "brand_name": device["brand_name"],
         "category_slug": device["category_slug"], "category_name": device["category_name"],

@@ -1,11 +1,15 @@
-"""Which step of a booking may follow which: one table."""
+"""Which step of a booking may follow which: one table; and until when a customer may undo it."""
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
-from reviva.errors import StepForbidden
+from reviva import clock
+from reviva.database.statement import Row
+from reviva.errors import Conflict, StepForbidden
 from reviva.models.booking import Status as S
+from reviva.services.actor import Actor
 
 NEXT: Final[dict[S, tuple[S, ...]]] = {
     S.DRAFT: (S.PENDING, S.CONFIRMED, S.CANCELLED),
@@ -22,13 +26,30 @@ NEXT: Final[dict[S, tuple[S, ...]]] = {
     S.NO_SHOW: (),
 }
 
-OCCUPIES: Final = frozenset(NEXT) - {S.CANCELLED, S.NO_SHOW}
-"""A booking in one of these keeps its bench."""
+OVER: Final = frozenset({S.COMPLETED, S.CANCELLED, S.NO_SHOW})
+"""A booking that comes to one of these gives back what is left of its bench's time."""
+
+BEFORE: Final = frozenset({S.PENDING, S.CONFIRMED})
+"""The device has not come yet: the appointment can move, and its customer can call it off."""
 
 
 def check_step(before: str, after: str) -> None:
     """Raises `StepForbidden`, which names the allowed steps, where `after` may not follow `before`."""
+    if after not in NEXT[S(before)]:
+        raise forbidden(before, after)
+
+
+def forbidden(before: str, after: str) -> StepForbidden:
+    """Why a booking that is `before` can't be made `after`, naming what it can become."""
     allowed = NEXT[S(before)]
-    if after not in allowed:
-        names = ", ".join(allowed) or "none: it has ended"
-        raise StepForbidden(f"From {before} a booking can't become {after}; allowed: {names}.", allowed=list(allowed))
+    names = ", ".join(allowed) or "none: it has ended"
+    return StepForbidden(f"A booking that is {before} can't be {after}; next may be: {names}.", allowed=list(allowed))
+
+
+def override(actor: Actor, row: Row) -> dict[str, Any]:
+    """What the audit says where staff do without the shop's notice. Raises `Conflict` for anybody else."""
+    if row["status"] not in BEFORE or clock.now() <= row["starts_at"] - timedelta(minutes=row["shop_notice"]):
+        return {}
+    if not actor.staff:
+        raise Conflict(f"This can be done until {row['shop_notice']} minutes before the appointment: call the shop.")
+    return {"override": "notice"}

@@ -12,10 +12,10 @@ from reviva.services.booking_status import NEXT
 from reviva.services.pricing import Line
 
 
-def view(row: Row, items: Sequence[Row], history: Sequence[Row]) -> dict[str, Any]:
+def view(row: Row, items: Sequence[Row], history: Sequence[Row], staff: bool = False) -> dict[str, Any]:
     """A booking whole, from its row with names, its items and its history."""
-    return {
-        **summary(row, items),
+    whole = {
+        **summary(row, items, staff),
         "ends_at": row["ends_at"],
         "locale": row["locale"],
         "notes": row["notes"],
@@ -25,12 +25,15 @@ def view(row: Row, items: Sequence[Row], history: Sequence[Row]) -> dict[str, An
         ],
         "next_statuses": list(NEXT[Status(row["status"])]),
     }
+    if row["status"] == Status.DRAFT:
+        whole |= {"missing": missing(row, items), "held_until": row["held_until"]}
+    return whole
 
 
-def summary(row: Row, items: Sequence[Row]) -> dict[str, Any]:
-    """A booking as lists show it."""
+def summary(row: Row, items: Sequence[Row], staff: bool = False) -> dict[str, Any]:
+    """A booking as lists show it; to staff, with who has it."""
     currency = row["currency"]
-    return {
+    shown_booking = {
         "reference": row["reference"],
         "status": row["status"],
         "urgency": row["urgency"],
@@ -44,16 +47,42 @@ def summary(row: Row, items: Sequence[Row]) -> dict[str, Any]:
         "items": [shown(item, currency) for item in items],
         "total": None if row["total"] is None else money(row["total"], currency),
         "starts_at": row["starts_at"],
-        "shop": {"slug": row["shop_slug"], "name": row["shop_name"], "timezone": row["shop_timezone"]},
-        "customer": {
-            "name": row["customer_name"],
-            "email": row["customer_email"],
-            "phone": row["customer_phone"],
+        "shop": {
+            "slug": row["shop_slug"],
+            "name": row["shop_name"],
+            "timezone": row["shop_timezone"],
+            "address": row["shop_address"],
         },
+        "customer": contact(row, staff),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
         "version": row["version"],
     }
+    if staff:
+        known = row["assigned_to_id"] is not None
+        shown_booking["assigned_to"] = {"id": row["assigned_to_id"], "name": row["assigned_name"]} if known else None
+    return shown_booking
+
+
+def contact(row: Row, staff: bool) -> dict[str, Any]:
+    """Whom a booking is for.
+
+    Staff see the customer as the shop knows them, others only what was said for this booking: whoever books under
+    somebody's e-mail address must not learn their name or number.
+    """
+    if not row["contact"] or (staff and row["customer_id"] is not None):
+        return {name: row[f"customer_{name}"] for name in ("name", "email", "phone")}
+    return {name: row["contact"].get(name) for name in ("name", "email", "phone")}
+
+
+def missing(row: Row, items: Sequence[Row]) -> list[str]:
+    """What a draft lacks before it can be confirmed, by the names of the fields."""
+    known = row["contact"] or {}
+    have = {
+        "repairs": items, "starts_at": row["starts_at"],
+        "customer.name": known.get("name"), "customer.email": known.get("email"),
+    }  # fmt: skip
+    return [name for name, value in have.items() if not value]
 
 
 def shown(item: Mapping[str, Any], currency: str) -> dict[str, Any]:

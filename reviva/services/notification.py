@@ -16,6 +16,7 @@ from reviva.repositories.notification import NotificationRepository
 
 REMIND_BY_MAIL: Final = timedelta(hours=24)
 REMIND_BY_SMS: Final = timedelta(hours=2)
+REMINDER: Final = "booking_reminder"
 
 TOLD: Final = {
     Status.PENDING, Status.CONFIRMED, Status.AWAITING_APPROVAL, Status.AWAITING_PARTS, Status.READY,
@@ -28,11 +29,15 @@ class NotificationService:
     def __init__(self, database: Database) -> None:
         self.notifications = NotificationRepository(database)
 
-    def booking_changed(self, booking: Row, email: str, phone: str | None) -> int:
-        """Queues what is due when a booking comes to where it is now; returns how many messages that is."""
-        rows = [self.row(booking, *message) for message in due(booking, email, phone)]
+    def booking_changed(self, booking: Row, email: str | None, phone: str | None, moved: bool = False) -> int:
+        """Queues what is due when a booking comes to where it is now, or moves; returns how many messages that is."""
+        rows = [self.row(booking, *message) for message in due(booking, email, phone, moved)]
         self.notifications.add_all(rows)
         return len(rows)
+
+    def forget_reminders(self, booking: int) -> None:
+        """Withdraws a booking's reminders, whose time or reason is gone."""
+        self.notifications.withdraw(booking, REMINDER)
 
     def row(self, booking: Row, channel: Channel, template: str, recipient: str, due_at: datetime) -> dict[str, Any]:
         """A message about a booking as the table keeps it."""
@@ -44,16 +49,18 @@ class NotificationService:
         }  # fmt: skip
 
 
-def due(booking: Row, email: str, phone: str | None) -> Iterator[tuple[Channel, str, str, datetime]]:
+def due(
+    booking: Row, email: str | None, phone: str | None, moved: bool = False
+) -> Iterator[tuple[Channel, str, str, datetime]]:
     """Channel, template, recipient and time of each message that a booking's present status calls for."""
     now, status = clock.now(), Status(booking["status"])
-    if status in TOLD:
-        yield Channel.EMAIL, f"booking_{status}", email, now
+    if email and (status in TOLD or moved):
+        yield Channel.EMAIL, "booking_rescheduled" if moved else f"booking_{status}", email, now
     if status is Status.CONFIRMED:
         by_mail, by_sms = booking["starts_at"] - REMIND_BY_MAIL, booking["starts_at"] - REMIND_BY_SMS
-        if by_mail > now:
-            yield Channel.EMAIL, "booking_reminder", email, by_mail
+        if email and by_mail > now:
+            yield Channel.EMAIL, REMINDER, email, by_mail
         if phone and by_sms > now:
-            yield Channel.SMS, "booking_reminder", phone, by_sms
+            yield Channel.SMS, REMINDER, phone, by_sms
     if status is Status.READY and phone:
         yield Channel.SMS, "booking_ready", phone, now

@@ -13,8 +13,8 @@ from reviva import clock
 from reviva.errors import Invalid, NotFound
 from reviva.models import Closure, Hours, Shop
 from reviva.models.shop import STEP_MINUTES
-from reviva.repositories.booking import SlotRepository
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
+from reviva.repositories.slot import SlotRepository
 from reviva.services.calendar import DAY, Calendar
 
 FRESH_SECONDS = 2.0

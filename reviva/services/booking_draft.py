@@ -1,0 +1,177 @@
+"""A booking that is made step by step: what is known so far, priced and with its slot held, until it is confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from reviva import clock
+from reviva.database.statement import Row
+from reviva.errors import Conflict, Fault, Faults, Invalid
+from reviva.identity import e164
+from reviva.models.booking import Status, Urgency
+from reviva.services.actor import Actor
+from reviva.services.booking import Booked, BookingService
+from reviva.services.booking_bench import job_steps
+from reviva.services.booking_view import missing
+from reviva.services.idempotency import Replay
+from reviva.services.pricing import LOCK_FOR, Line
+from reviva.services.shop import OpenShop, job_end
+from reviva.words import joined
+
+HOLD_FOR: Final = timedelta(minutes=15)
+
+Sent = Mapping[str, Any]
+"""The fields of a draft that were sent: model, repairs, urgency, starts_at, shop, customer, quote, notes, locale."""
+
+BLANK: Final[Row] = {
+    "shop_slug": None, "model_slug": "", "urgency": Urgency.STANDARD, "starts_at": None, "notes": "", "locale": "en",
+    "contact": {},
+}  # fmt: skip
+
+PLAIN: Final = ("urgency", "notes", "locale")
+TIMED: Final = frozenset({"starts_at", "repairs", "model", "shop"})
+"""What a draft's slot depends on: when one of them is sent, the slot is taken anew, for another 15 minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a draft comes to with the fields that were sent."""
+
+    place: OpenShop
+    lines: list[Line]
+    columns: Row
+    found_by: list[str]
+    steps: Sequence[datetime] | None
+    """Those to be taken, [] for none; None where it keeps what it has."""
+
+
+class BookingDrafts:
+    def __init__(self, service: BookingService) -> None:
+        self.service, self.steps, self.benches = service, service.steps, service.benches
+        self.bookings, self.customers = service.bookings, service.customers
+
+    def start(self, actor: Actor, sent: Sent, replay: Replay | None = None) -> Booked:
+        """Begins a draft. Raises `Invalid`, `SlotTaken`, `KeyReused` or `RequestInProgress`."""
+
+        def work() -> Booked:
+            if (known := self.service.replayed(replay)) is not None:
+                return known
+            plan, now = self.plan(actor, BLANK, (), sent), clock.now()
+            row = plan.columns | {"status": Status.DRAFT, "created_at": now, "updated_at": now}
+            self.service.insert(row, plan.found_by)
+            self.bookings.add_items(row["id"], plan.lines)
+            if plan.steps:
+                self.bookings.move(row["id"], self.take(row, plan))
+            self.steps.record(actor, row | {"customer_id": None}, None, None, None)
+            stored = self.bookings.by_reference(row["reference"])
+            assert stored is not None
+            return self.service.booked(row, self.service.whole(stored, staff=False), replay)
+
+        return self.steps.unit(work)
+
+    def change(self, actor: Actor, row: Row, sent: Sent) -> None:
+        """Goes on with a locked draft. Raises `Invalid` and `SlotTaken`."""
+        items = self.bookings.items(row["id"])
+        plan = self.plan(actor, row, items, sent)
+        columns = plan.columns | {"search_text": joined([row["reference"], row["reference"][3:], *plan.found_by])}
+        if plan.steps:
+            columns["bench_id"] = self.take(row | plan.columns, plan)
+        elif plan.steps is not None:
+            self.benches.slots.release(row["id"])
+        self.bookings.replace_items(row["id"], plan.lines)
+        was = {name: row[name] for name in ("urgency", "total")}
+        became = {name: columns[name] for name in was}
+        self.steps.alter(actor, row, "booking.changed", "", was, became, **columns)
+
+    def confirm(self, actor: Actor, row: Row, after: Status | None = None, note: str = "") -> None:
+        """Makes a locked draft a booking: pending where the shop confirms by hand, unless `after` says which.
+
+        Raises `Invalid` that names what is missing, `SlotTaken`, and `Conflict` for a draft whose prices are too old.
+        """
+        items = self.bookings.items(row["id"])
+        if absent := missing(row, items):
+            raise Invalid(Fault(name, "this is still missing", "missing") for name in absent)
+        if row["updated_at"] <= clock.now() - LOCK_FOR:
+            raise Conflict("The prices of this draft are too old: save it again to see today's.")
+        place, contact = self.service.shops.open(row["shop_slug"]), row["contact"]
+        minutes, start = sum(item["minutes"] for item in items), row["starts_at"]
+        held = row["held_until"] is not None and row["held_until"] > clock.now()
+        steps = place.calendar.occupied(start, minutes, place.shop.buffer_minutes) if held else []
+        steps = steps or job_steps(place, start, minutes, by_staff=actor.staff)
+        bench = self.benches.move(row["id"], place.benches, steps)
+        customer = self.customers.find_or_make(contact["email"], contact["name"], contact.get("phone"), row["locale"])
+        row |= {"customer_email": contact["email"], "customer_name": contact["name"]}
+        by_hand = Status.PENDING if place.shop.confirm_by_hand else Status.CONFIRMED
+        self.steps.go(
+            actor, row, after or by_hand, note, {"total": row["total"], "starts_at": clock.rfc3339(start)},
+            bench_id=bench, customer_id=customer, ends_at=job_end(steps, minutes),
+        )  # fmt: skip
+
+    def take(self, row: Row, plan: Plan) -> int:
+        """Holds a draft's slot on some bench."""
+        return self.benches.move(row["id"], plan.place.benches, plan.steps or (), row["held_until"])
+
+    def plan(self, actor: Actor, known: Row, items: Sequence[Row], sent: Sent) -> Plan:
+        """What is known with what is sent, priced as of now. Raises `Invalid`."""
+        faults, shops = Faults(), self.service.shops
+        named = faults.of(lambda: shops.open(sent.get("shop") or known["shop_slug"]))
+        place = named or shops.open(None)  # so that what else is wrong is told too
+        model = sent.get("model") or known["model_slug"]
+        repairs = [item["slug"] for item in items] if "repairs" not in sent else sent["repairs"] or []
+        plain = {name: value if (value := sent.get(name)) is not None else known[name] for name in PLAIN}
+        starts_at = sent.get("starts_at", known["starts_at"])
+        contact = faults.of(lambda: self.contact(known["contact"] or {}, sent, place)) or {}
+        wanted = faults.of(lambda: self.service.catalog.wanted(model, repairs, place.shop.currency))
+        lines = (
+            faults.of(lambda: self.lines(contact, sent, *wanted, place, plain["urgency"], starts_at)) if wanted else []
+        )
+        timed = faults.of(lambda: timing(actor, place, lines or (), starts_at)) if TIMED & sent.keys() else None
+        faults.check()
+        assert wanted is not None
+        assert lines is not None
+        device = wanted[0]
+        columns = {
+            **plain, "shop_id": place.shop.id, "model_id": device["id"], "currency": place.shop.currency,
+            "contact": contact, "total": sum(line.price for line in lines) if lines else None, **(timed or {}),
+        }  # fmt: skip
+        steps = columns.pop("steps", None)
+        names = (contact.get("name"), contact.get("email"), contact.get("phone"), device["brand_name"], device["name"])
+        return Plan(place, lines, columns, [name for name in names if name], steps)
+
+    def contact(self, known: Mapping[str, Any], sent: Sent, place: OpenShop) -> dict[str, Any]:
+        """What is known of the customer, and the quote they hold."""
+        told = dict(sent.get("customer") or {})
+        if told.get("phone"):
+            told["phone"] = e164(told["phone"], place.shop.country, "customer.phone")
+        quote = {"quote": sent["quote"]} if "quote" in sent else {}
+        return {name: value for name, value in {**known, **told, **quote}.items() if value}
+
+    def lines(
+        self, contact: dict[str, Any], sent: Sent, device: Row, offers: Sequence[Row], place: OpenShop, urgency: str,
+        starts_at: datetime | None,
+    ) -> list[Line]:  # fmt: skip
+        """The prices: of the quote while it fits, else as they are now. Raises `Invalid` where it is just sent."""
+        pricing = self.service.pricing
+        if quote := contact.get("quote"):
+            try:
+                return pricing.honour(quote, device["slug"], offers, place.shop.slug, urgency)
+            except Invalid:
+                if sent.get("quote"):
+                    raise
+                del contact["quote"]
+        return pricing.price(device, offers, place.shop, urgency, starts_at)
+
+
+def timing(actor: Actor, place: OpenShop, lines: Sequence[Line], starts_at: datetime | None) -> Row:
+    """The columns of a draft's slot, and `steps`: one step of the grid while nobody knows what is to be done."""
+    if starts_at is None:
+        return {"starts_at": None, "ends_at": None, "held_until": None, "bench_id": None, "steps": []}
+    minutes = sum(line.minutes for line in lines) or place.shop.grid_minutes
+    steps = job_steps(place, starts_at, minutes, by_staff=actor.staff)
+    return {
+        "starts_at": starts_at.astimezone(UTC), "ends_at": job_end(steps, minutes), "steps": steps,
+        "held_until": clock.now() + HOLD_FOR,
+    }  # fmt: skip

@@ -1,0 +1,157 @@
+"""What staff do with bookings: bring them on, hand them out, and change what is to be repaired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from reviva.database.statement import Row
+from reviva.errors import Conflict, Fault, Invalid, RevivaError, SlotTaken, Unavailable
+from reviva.models.booking import Status
+from reviva.models.pricing import RuleKind
+from reviva.models.user import Role
+from reviva.repositories.user import UserRepository
+from reviva.services.actor import Actor
+from reviva.services.booking import BookingService, View
+from reviva.services.booking_draft import BookingDrafts, Sent
+from reviva.services.booking_status import BEFORE, OVER, forbidden, override
+from reviva.services.pricing import Line
+from reviva.services.shop import OpenShop, job_end
+
+AT_ANY_TIME: Final = frozenset({"repairs", "items", "notes"})
+"""What staff can change of a booking; the rest only of a draft."""
+
+
+class BookingWork:
+    """Every verb but `bulk` gives the booking back as it then is, and raises what `BookingService.change` does."""
+
+    def __init__(self, service: BookingService, drafts: BookingDrafts) -> None:
+        self.service, self.drafts = service, drafts
+        self.steps, self.bookings = service.steps, service.bookings
+        self.users = UserRepository(service.database)
+
+    def set_status(
+        self, actor: Actor, reference: str, status: Status, note: str = "", version: int | None = None
+    ) -> View:
+        """Brings a booking on. Raises `StepForbidden`; for a draft, what confirming it does."""
+
+        def work(row: Row) -> None:
+            if row["status"] == Status.DRAFT and status in BEFORE:
+                self.drafts.confirm(actor, row, status, note)
+            else:
+                facts = override(actor, row) if status is Status.CANCELLED else None
+                self.steps.go(actor, row, status, note, facts)
+
+        return self.service.change(actor, reference, version, work)
+
+    def bulk(self, actor: Actor, references: Iterable[str], status: Status, note: str = "") -> list[dict[str, Any]]:
+        """Brings several bookings on, each for itself: `reference` and its new `status`, or the `error` it met."""
+        report: list[dict[str, Any]] = []
+        for reference in dict.fromkeys(references):
+            try:
+                view = self.set_status(actor, reference, status, note)
+                report.append({"reference": reference, "status": view["status"], "version": view["version"]})
+            except Unavailable:
+                raise
+            except RevivaError as error:
+                told = {"code": error.code, "detail": error.detail, **error.members}
+                report.append({"reference": reference, "error": told})
+        return report
+
+    def assign(self, actor: Actor, reference: str, user: int | None, version: int | None = None) -> View:
+        """Gives a booking to somebody who works here, or to nobody. Raises `Invalid`."""
+
+        def work(row: Row) -> None:
+            known = None if user is None else self.users.one(user)
+            if user is not None and (known is None or not known["active"] or known["role"] == Role.CUSTOMER):
+                raise Invalid.field("user", "nobody who works here has this number", "unknown-user")
+            self.steps.alter(
+                actor, row, "booking.assigned", "Assigned" if known else "Assigned to nobody",
+                {"assigned_to": row["assigned_to_id"]}, {"assigned_to": user}, assigned_to_id=user,
+            )  # fmt: skip
+
+        return self.service.change(actor, reference, version, work)
+
+    def amend(self, actor: Actor, reference: str, sent: Sent, version: int | None = None) -> View:
+        """Goes on with a draft; for staff, changes what is to be repaired, and the notes, of any booking."""
+
+        def work(row: Row) -> None:
+            if row["status"] == Status.DRAFT and "items" not in sent:
+                self.drafts.change(actor, row, sent)
+            elif row["status"] == Status.DRAFT:
+                raise Invalid.field("items", "a draft has repairs, whose prices are those of the rules", "not-yet")
+            elif actor.staff:
+                self._change(actor, row, sent)
+            else:
+                raise forbidden(row["status"], "changed any more but by the shop")
+
+        return self.service.change(actor, reference, version, work)
+
+    def _change(self, actor: Actor, row: Row, sent: Sent) -> None:
+        late = sorted(sent.keys() - AT_ANY_TIME)
+        if late:
+            raise Invalid(Fault(name, "only a draft's can be changed", "not-a-draft") for name in late)
+        columns: dict[str, Any] = {"notes": sent["notes"]} if sent.get("notes") is not None else {}
+        was, became = {name: row[name] for name in columns}, dict(columns)
+        wanted = self.wanted(sent)
+        if wanted is not None:
+            if row["status"] in OVER:
+                raise Conflict(f"What was repaired can't be changed of a booking that is {row['status']}.")
+            columns |= self.reprice(row, wanted)
+            was, became = was | {"total": row["total"]}, became | {"total": columns["total"]}
+        if not columns:
+            return
+        note = "Repairs changed" if wanted is not None else "Notes changed"
+        self.steps.alter(actor, row, "booking.changed", note, was, became, **columns)
+
+    def wanted(self, sent: Sent) -> dict[str, int | None] | None:
+        """The repairs that were sent, each with the price it is set to by hand, if it is; None for none sent."""
+        if sent.get("items") is not None and sent.get("repairs") is not None:
+            raise Invalid.field("items", "either repairs or items, not both", "conflict")
+        plain = [{"repair": slug} for slug in sent.get("repairs") or ()]
+        items = sent.get("items") or plain
+        wanted = {item["repair"]: item.get("price") for item in items}
+        if len(wanted) < len(items):
+            raise Invalid.field("repairs" if plain else "items", "one repair is there twice", "repeated")
+        return wanted or None
+
+    def reprice(self, row: Row, wanted: dict[str, int | None]) -> dict[str, Any]:
+        """Puts other repairs in the place of a booking's, at today's prices or those set by hand; what changes."""
+        place = self.service.shops.open(row["shop_slug"])
+        device, offers = self.service.catalog.wanted(row["model_slug"], list(wanted), row["currency"])
+        lines = self.service.pricing.price(device, offers, place.shop, row["urgency"], row["starts_at"])
+        for line in lines:
+            set_price(line, wanted[line.slug])
+        columns = self.retime(row, place, lines)
+        self.bookings.replace_items(row["id"], lines)
+        return {**columns, "total": sum(line.price for line in lines)}
+
+    def retime(self, row: Row, place: OpenShop, lines: Sequence[Line]) -> dict[str, Any]:
+        """Makes a booking's time fit its repairs. Raises `SlotTaken`.
+
+        Once the device is here, a job that gets longer has more of its bench only where nobody else has it: the work
+        is done all the same.
+        """
+        minutes = sum(line.minutes for line in lines)
+        before = sum(item["minutes"] for item in self.bookings.items(row["id"]))
+        begun = row["status"] not in BEFORE
+        if minutes == before or (begun and minutes < before):
+            return {}
+        steps = place.calendar.occupied(row["starts_at"], minutes, place.shop.buffer_minutes)
+        benches = [row["bench_id"]] if begun else place.benches
+        try:
+            bench = self.service.benches.move(row["id"], benches, steps)
+        except SlotTaken:
+            if not begun:
+                raise
+            return {}
+        return {"ends_at": job_end(steps, minutes), "bench_id": bench}
+
+
+def set_price(line: Line, price: int | None) -> None:
+    """Sets a line's price by hand, as one more adjustment that explains it."""
+    change = 0 if price is None else price - line.price
+    if change:
+        line.price += change
+        by_hand = {"rule": None, "name": "Set by the shop", "kind": RuleKind.FIXED, "value": change, "effect": change}
+        line.adjustments.append(by_hand)

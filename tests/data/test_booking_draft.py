@@ -1,0 +1,213 @@
+"""Drafts: what is missing, whose slot it is meanwhile, and what confirming asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from peewee import Database
+
+from reviva.errors import Conflict, Invalid, KeyReused, NotFound, SlotTaken, StepForbidden, VersionConflict
+from reviva.models.audit import ActorKind
+from reviva.services import Services
+from reviva.services.actor import Actor
+from reviva.services.idempotency import Replay
+from tests.people import services_over
+from tests.workshop import CONTACT, MODEL, NOW, STAFF, at, at_once, booked, draft, furnish, holder, scalar, slots
+
+Travel = Callable[..., None]
+
+
+@pytest.fixture
+def services(database: Database, freeze: Callable[[datetime], None]) -> Services:
+    freeze(NOW)
+    furnish(database)
+    return services_over(database)
+
+
+def patch(services: Services, view: dict, **sent: object) -> dict:
+    return services.booking_work.amend(holder(view), view["reference"], sent)
+
+
+def confirm(services: Services, view: dict) -> dict:
+    return services.booking_changes.confirm(holder(view), view["reference"])
+
+
+def test_a_draft_grows_step_by_step_until_nothing_is_missing(services: Services) -> None:
+    view = draft(services, notes="cracked")
+    assert (view["status"], view["total"], view["items"]) == ("draft", None, [])
+    assert view["missing"] == ["repairs", "starts_at", "customer.name", "customer.email"]
+    view = patch(services, view, repairs=["screen", "battery"])
+    assert view["total"] == {"amount": 14800, "currency": "GBP"}
+    view = patch(services, view, starts_at=at(10))
+    assert (view["ends_at"], view["held_until"]) == (at(11.5), NOW + timedelta(minutes=15))
+    view = patch(services, view, customer={"name": "Ada"})
+    assert view["missing"] == ["customer.email"]
+    view = patch(services, view, customer={"email": "ada@example.com"})
+    assert (view["missing"], view["customer"]["name"], view["notes"]) == ([], "Ada", "cracked")
+    done = confirm(services, view)
+    assert (done["status"], done["total"]["amount"], done["version"]) == ("confirmed", 14800, 6)
+    assert "missing" not in done
+    assert [(step["from"], step["to"]) for step in done["history"]][-1] == ("draft", "confirmed")
+
+
+def test_confirming_names_everything_that_is_missing(services: Services) -> None:
+    view = draft(services, customer={"name": "Ada"})
+    with pytest.raises(Invalid) as caught:
+        confirm(services, view)
+    assert [fault.field for fault in caught.value.faults] == ["repairs", "starts_at", "customer.email"]
+    assert services.bookings.read(view["reference"], STAFF)["version"] == 1
+
+
+def test_nothing_is_sent_to_the_address_of_a_draft_and_everything_once_it_is_booked(services: Services) -> None:
+    view = draft(services)
+    assert scalar(services.database, "SELECT COUNT(*) FROM notification") == 0
+    confirm(services, view)
+    sent = services.database.execute_sql("SELECT template, channel, recipient FROM notification ORDER BY id").fetchall()
+    assert [tuple(row) for row in sent] == [
+        ("booking_confirmed", "email", "ada@example.com"), ("booking_reminder", "email", "ada@example.com"),
+        ("booking_reminder", "sms", "+447400123456"),
+    ]  # fmt: skip
+
+
+def test_a_cancelled_draft_tells_nobody_and_frees_its_slot(services: Services) -> None:
+    view = draft(services)
+    services.booking_changes.cancel(holder(view), view["reference"])
+    assert scalar(services.database, "SELECT COUNT(*) FROM notification") == 0
+    assert slots(services.database) == []
+
+
+def test_a_held_slot_is_nobody_elses_for_fifteen_minutes(services: Services, travel: Travel) -> None:
+    first = draft(services)
+    with pytest.raises(SlotTaken):
+        draft(services)
+    travel(minutes=14)
+    with pytest.raises(SlotTaken):
+        draft(services)
+    travel(minutes=1)
+    second = draft(services)
+    assert confirm(services, second)["status"] == "confirmed"
+    with pytest.raises(SlotTaken):
+        confirm(services, first)
+
+
+def test_a_lapsed_hold_that_nobody_took_can_still_be_confirmed(services: Services, travel: Travel) -> None:
+    view = draft(services)
+    travel(minutes=40)
+    assert confirm(services, view)["status"] == "confirmed"
+    travel(minutes=40)
+    with pytest.raises(SlotTaken):
+        draft(services)
+
+
+def test_a_hold_is_kept_while_it_is_alive_even_where_it_would_be_too_soon_to_book(
+    services: Services, travel: Travel
+) -> None:
+    view = draft(services, repairs=["screen"], starts_at=NOW + timedelta(hours=2), customer=CONTACT)
+    late = draft(services, repairs=["screen"], starts_at=NOW + timedelta(hours=3), customer=CONTACT)
+    travel(minutes=14)
+    assert confirm(services, view)["status"] == "confirmed"
+    travel(minutes=110)
+    with pytest.raises(Invalid, match="too soon"):
+        confirm(services, late)
+
+
+def test_a_new_time_gives_the_old_one_back_and_no_time_gives_all_back(services: Services) -> None:
+    view = draft(services)
+    view = patch(services, view, starts_at=at(10.5))
+    assert [number for _, number in slots(services.database)] == [4]
+    other = draft(services, repairs=["battery"], starts_at=at(10), customer=CONTACT)
+    assert patch(services, other, starts_at=None)["ends_at"] is None
+    assert [number for _, number in slots(services.database)] == [4]
+
+
+def test_a_longer_job_takes_more_time_or_is_refused_and_changes_nothing(services: Services) -> None:
+    view = draft(services, repairs=["battery"], starts_at=at(10), customer=CONTACT)
+    booked(services, starts_at=at(11))
+    assert patch(services, view, repairs=["screen"])["ends_at"] == at(11)
+    with pytest.raises(SlotTaken):
+        patch(services, view, repairs=["screen", "battery"])
+    read = services.bookings.read(view["reference"], STAFF)
+    assert (read["total"]["amount"], read["ends_at"], read["version"]) == (9900, at(11), 2)
+
+
+def test_a_quote_is_honoured_while_it_fits(services: Services, travel: Travel) -> None:
+    _, quote, _, _ = services.bookings.quote(MODEL, ["screen"], "standard", None, None)
+    services.database.execute_sql("UPDATE repair_price SET amount = amount * 2")
+    view = draft(services, repairs=["screen"], quote=quote)
+    assert view["total"]["amount"] == 9900
+    assert patch(services, view, notes="please")["total"]["amount"] == 9900
+    assert patch(services, view, repairs=["battery"])["total"]["amount"] == 9800
+    with pytest.raises(Invalid, match="another order"):
+        patch(services, view, quote=quote)
+
+
+def test_prices_of_yesterday_must_be_looked_at_again(services: Services, travel: Travel) -> None:
+    view = draft(services)
+    travel(hours=24)
+    with pytest.raises(Conflict, match="too old"):
+        confirm(services, view)
+    patch(services, view, notes="again", starts_at=at(10, 5))
+    assert confirm(services, view)["status"] == "confirmed"
+
+
+def test_where_the_shop_confirms_by_hand_a_customer_waits(services: Services) -> None:
+    services.database.execute_sql("UPDATE shop SET confirm_by_hand = (1 = 1)")
+    view = booked(services)
+    assert view["status"] == "pending"
+    with pytest.raises(StepForbidden) as caught:
+        confirm(services, view)
+    assert caught.value.members == {"allowed": ["confirmed", "cancelled"]}
+    assert services.booking_changes.confirm(STAFF, view["reference"])["status"] == "confirmed"
+
+
+def test_a_draft_is_its_holders_alone(services: Services) -> None:
+    view = draft(services)
+    for stranger in (Actor(ActorKind.BOOKING, "RV-00000000"), Actor(ActorKind.USER, "7", customer_id=7)):
+        with pytest.raises(NotFound):
+            services.booking_work.amend(stranger, view["reference"], {"notes": "mine now"})
+        with pytest.raises(NotFound):
+            services.booking_changes.confirm(stranger, view["reference"])
+
+
+def test_an_older_version_is_refused(services: Services) -> None:
+    view = draft(services)
+    patch(services, view, notes="first")
+    with pytest.raises(VersionConflict):
+        services.booking_work.amend(holder(view), view["reference"], {"notes": "late"}, version=1)
+    assert services.bookings.read(view["reference"], STAFF)["notes"] == "first"
+
+
+def test_the_same_draft_twice_is_one(services: Services) -> None:
+    replay = Replay.of("key", {"a": 1})
+    first, second = (services.drafts.start(STAFF, {"model": MODEL}, replay) for _ in range(2))
+    assert first.token == second.token
+    assert second.replayed
+    with pytest.raises(KeyReused):
+        services.drafts.start(STAFF, {"model": MODEL}, Replay.of("key", {"a": 2}))
+
+
+def test_thirty_confirm_what_only_two_benches_can_do(database: Database, database_url: str) -> None:
+    furnish(database, benches=2)
+    services = services_over(database)
+    drafts = []
+    when = (services.shops.availability(services.shops.open(None), 60, None, 5))[-1]["starts_at"]
+    for _ in range(15):
+        view = draft(services, repairs=["screen"], starts_at=when, customer=CONTACT)
+        # As if each had been the first to hold it, and none had gone on in time.
+        database.execute_sql("DELETE FROM booking_slot")
+        drafts.append(view)
+    outcomes = at_once(
+        database_url,
+        [
+            lambda own, view=view: own.booking_changes.confirm(holder(view), view["reference"])
+            for view in drafts
+            for _ in range(2)
+        ],
+    )
+    assert outcomes.count("done") == 2
+    assert set(outcomes) <= {"done", "SlotTaken", "StepForbidden"}
+    assert scalar(database, "SELECT COUNT(*) FROM booking WHERE status = 'confirmed'") == 2
+    assert [number for _, number in slots(database)] == [4, 4]
+    assert scalar(database, "SELECT COUNT(*) FROM booking_history WHERE to_status = 'confirmed'") == 2
