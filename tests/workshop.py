@@ -20,7 +20,7 @@ from reviva.services import Services
 from reviva.services.actor import Actor
 from tests.people import services_over
 
-MODEL = "acme-one"
+MODEL = "fone-one"
 NOW = datetime(2026, 3, 2, 6, tzinfo=UTC)
 """A Monday morning."""
 STAFF = Actor(ActorKind.USER, "1", role=Role.TECHNICIAN)
@@ -40,13 +40,16 @@ def add(database: Database, table: type[Any], /, **values: Any) -> int:
 def furnish(database: Database, benches: int = 1, **shop: Any) -> None:
     """Fills a migrated database: a screen takes 60 minutes and costs £99, a battery 30 and £49."""
     stamps = {"created_at": clock.now(), "updated_at": clock.now()}
-    known = {"slug": "main", "name": "Main", "timezone": "UTC", "currency": "GBP", "address": "1 High Street"}
+    known = {"slug": "shop", "name": "The Shop", "timezone": "UTC", "currency": "GBP", "address": "1 High Street"}
     place = add(database, Shop, **known, **stamps, **shop)
     for day in range(7):
         add(database, Hours, shop=place, weekday=day, opens=8 * 60, closes=20 * 60)
     for number in range(benches):
         add(database, Bench, shop=place, name=f"Bench {number}")
-    category, brand = add(database, Category, slug="phones", name="Phones"), add(database, Brand, slug="acme", name="A")
+    category, brand = (
+        add(database, Category, slug="fones", name="Fones"),
+        add(database, Brand, slug="fone", name="Fone"),
+    )
     device = {"category": category, "brand": brand, "slug": MODEL, "name": "One", "year": 2024, "tier": "mid"}
     model = add(database, DeviceModel, **device, **stamps)
     for slug, minutes, amount in (("screen", 60, 9900), ("battery", 30, 4900)):

@@ -1,0 +1,222 @@
+"""A booking's life over HTTP, as the widget and the staff's pages call it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from icalendar import Calendar
+from pydantic import TypeAdapter
+
+from reviva import clock
+from reviva.api import shapes
+from reviva.models import Shop
+from tests.api.people import Town, build_town
+from tests.workshop import CONTACT, MODEL, furnish
+
+
+@pytest.fixture
+def town(database_url: str) -> Town:
+    town = build_town(database_url)
+    with town.services.database.connection_context():
+        furnish(town.services.database, benches=2)
+        town.services.database.execute_sql("UPDATE shop SET active = (slug = 'shop')")
+    return town
+
+
+def soon(days: int = 3, hour: int = 10) -> str:
+    day = (clock.now() + timedelta(days=days)).replace(hour=hour, minute=0, second=0, microsecond=0)
+    return day.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def whole(**more: Any) -> dict[str, Any]:
+    return {"model": MODEL, "repairs": ["screen"], "starts_at": soon(), "customer": CONTACT, **more}
+
+
+def book(town: Town, **more: Any) -> dict[str, Any]:
+    reply = town.web.post("/api/bookings", whole(**more))
+    assert reply.status == 201, reply.json
+    return dict(reply.json)
+
+
+def path(view: dict[str, Any], verb: str = "") -> str:
+    return f"/api/bookings/{view['reference']}{verb}"
+
+
+def test_one_step_books_and_the_answer_is_what_is_read_back(town: Town) -> None:
+    view = book(town, notes="cracked")
+    token = view.pop("token")
+    reply = town.web.get(path(view), token)
+    assert reply.json == view
+    assert (view["status"], view["version"], reply.header("ETag")) == ("confirmed", 1, '"1"')
+    TypeAdapter(shapes.Booking).validate_python(view, strict=False)
+
+
+def test_without_draft_every_missing_field_is_named_at_once(town: Town) -> None:
+    for more in ({}, {"draft": False}):
+        reply = town.web.post("/api/bookings", {"model": MODEL, "customer": {"email": "no"}, **more})
+        assert reply.status == 422
+        assert {fault["field"] for fault in reply.json["errors"]} == {
+            "repairs", "starts_at", "customer.name", "customer.email",
+        }  # fmt: skip
+
+
+def test_a_draft_needs_a_model_alone_and_is_strict_all_the_same(town: Town) -> None:
+    reply = town.web.post("/api/bookings", {"draft": True, "repairs": [], "customer": {"age": 7}})
+    assert {fault["field"] for fault in reply.json["errors"]} == {"model", "repairs", "customer.age"}
+    made = town.web.post("/api/bookings", {"model": MODEL, "draft": True})
+    assert (made.status, made.json["status"]) == (201, "draft")
+    TypeAdapter(shapes.NewBooking).validate_python(made.json)
+
+
+def test_a_draft_is_patched_and_confirmed_with_its_token(town: Town) -> None:
+    made = town.web.post("/api/bookings", {"model": MODEL, "draft": True}, headers={"Idempotency-Key": "k"}).json
+    again = town.web.post("/api/bookings", {"model": MODEL, "draft": True}, headers={"Idempotency-Key": "k"})
+    assert (again.json["token"], again.header("Idempotency-Replayed")) == (made["token"], "true")
+    token = made["token"]
+    missing = town.web.post(path(made, "/confirm"), token=token)
+    assert (missing.status, len(missing.json["errors"])) == (422, 4)
+    sent = {"repairs": ["battery"], "starts_at": soon(), "customer": CONTACT, "version": 1}
+    assert town.web.call("PATCH", path(made), sent, token=token).json["missing"] == []
+    late = town.web.call("PATCH", path(made), {"notes": "x"}, token=token, headers={"If-Match": '"1"'})
+    assert (late.status, late.json["type"]) == (409, "/problems/version-conflict")
+    done = town.web.post(path(made, "/confirm"), {"version": 2}, token)
+    assert (done.status, done.json["status"]) == (200, "confirmed")
+    closed = town.web.call("PATCH", path(made), {"notes": "x"}, token=token)
+    assert (closed.status, closed.json["allowed"]) == (409, ["checked_in", "cancelled", "no_show"])
+
+
+def test_a_customer_moves_and_cancels_and_the_calendar_follows(town: Town) -> None:
+    view = book(town)
+    token = view["token"]
+    moved = town.web.post(path(view, "/reschedule"), {"starts_at": soon(4, 15)}, token).json
+    assert (moved["starts_at"], moved["version"]) == (soon(4, 15), 2)
+    first = ics(town, view, token)
+    cancelled = town.web.post(path(view, "/cancel"), {"reason": "no time"}, token).json
+    assert (cancelled["status"], cancelled["next_statuses"]) == ("cancelled", [])
+    assert cancelled["history"][-1]["note"] == "no time"
+    last = ics(town, view, token)
+    assert first["uid"] == last["uid"] == f"{view['reference']}@reviva"
+    assert (first["status"], last["status"]) == ("CONFIRMED", "CANCELLED")
+    assert first.start == datetime.fromisoformat(soon(4, 15))
+    assert first.end - first.start == timedelta(hours=1)
+    assert last["sequence"] > first["sequence"]
+    assert str(last["location"]) == "The Shop, 1 High Street"
+
+
+def ics(town: Town, view: dict[str, Any], token: str) -> Any:
+    reply = town.web.get(f"{path(view)}/calendar.ics?token={token}")
+    assert reply.header("Content-Type") == "text/calendar; charset=utf-8"
+    calendar = Calendar.from_ical(reply.body)
+    assert calendar["version"] == "2.0"
+    (entry,) = calendar.events
+    assert entry["dtstamp"].dt.tzinfo is UTC or entry["dtstamp"].dt.utcoffset() == timedelta(0)
+    return entry
+
+
+def test_a_draft_without_a_time_has_no_calendar(town: Town) -> None:
+    made = town.web.post("/api/bookings", {"model": MODEL, "draft": True}).json
+    assert town.web.get(path(made, "/calendar.ics"), made["token"]).status == 409
+
+
+def test_text_can_not_break_out_of_the_calendar(town: Town) -> None:
+    with town.services.database.connection_context():
+        Shop.update(address="A; B, C\nX:1").bind(town.services.database).execute()
+    view = book(town)
+    entry = ics(town, view, view["token"])
+    assert str(entry["location"]) == "The Shop, A; B, C\nX:1"
+    assert "x" not in {name.lower() for name in entry}
+
+
+def test_nobody_else_learns_of_a_booking_or_changes_it(town: Town) -> None:
+    view = book(town, customer={**CONTACT, "email": "mine@example.com"})
+    assert town.ask("mine", "GET", path(view)).status == 200
+    other = book(town)
+    for verb, body in (("/cancel", {}), ("/confirm", {}), ("/approve", {}), ("/reschedule", {"starts_at": soon(5)})):
+        for reply in (
+            town.ask("theirs", "POST", path(view, verb), body),
+            town.web.post(path(view, verb), body, other["token"]),
+        ):
+            assert reply.status == 404
+    for verb, body in (("/status", {"status": "checked_in"}), ("/assign", {"user": 1})):
+        for reply in (
+            town.ask("mine", "POST", path(view, verb), body),
+            town.web.post(path(view, verb), body, view["token"]),
+        ):
+            assert reply.status == 403
+    assert town.web.get(path(view), view["token"]).json["version"] == 1
+
+
+def test_whoever_books_under_anothers_address_does_not_learn_who_that_is(town: Town) -> None:
+    book(town, customer={"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+447400123456"})
+    stranger = book(town, customer={"name": "X", "email": "ada@example.com"})
+    seen = town.web.get(path(stranger), stranger["token"]).json["customer"]
+    assert seen == {"name": "X", "email": "ada@example.com", "phone": None}
+    known = town.ask("technician", "GET", path(stranger)).json["customer"]
+    assert known == {"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+447400123456"}
+
+
+def test_the_list_is_filtered_sorted_and_searched(town: Town) -> None:
+    first, second = book(town, notes="1"), book(town, repairs=["battery"], starts_at=soon(5))
+    town.ask("technician", "POST", path(second, "/assign"), {"user": town.users["technician"]})
+    town.ask("technician", "POST", path(first, "/status"), {"status": "checked_in"})
+
+    def found(query: str) -> list[str]:
+        reply = town.ask("technician", "GET", f"/api/bookings?shop=shop&{query}")
+        assert reply.status == 200, reply.json
+        TypeAdapter(shapes.Listed[shapes.BookingSummary]).validate_python(reply.json)
+        return [item["reference"] for item in reply.json["items"]]
+
+    both = [second["reference"], first["reference"]]
+    assert found("") == found("sort=-starts_at") == found("status=checked_in,confirmed") == both
+    assert found("sort=starts_at,-created_at") == both[::-1]
+    assert (
+        found("status=checked_in") == found(f"starts_to={soon(4)}") == found(f"q={first['reference'][3:]}") == both[1:]
+    )
+    assert found(f"assigned_to={town.users['technician']}") == found(f"starts_from={soon(4)}") == both[:1]
+    assert found("q=ada+fone") == both
+    assert found("q=nobody") == found(f"created_to={soon(-1)}") == []
+    for wrong in ("status=lost", "sort=name", "starts_from=monday", "colour=red", "after=x"):
+        assert town.ask("technician", "GET", f"/api/bookings?{wrong}").status == 422
+
+
+def test_customers_see_their_own_and_not_who_works_on_them(town: Town) -> None:
+    view = book(town, customer={**CONTACT, "email": "mine@example.com"})
+    book(town)
+    mine = town.ask("mine", "GET", "/api/bookings?shop=shop").json["items"]
+    assert [item["reference"] for item in mine] == [view["reference"]]
+    assert "assigned_to" not in mine[0]
+    assert town.ask("theirs", "GET", "/api/bookings?shop=shop").json["items"] == []
+    assert town.web.get("/api/bookings", view["token"]).status == 403
+
+
+def test_bulk_tells_what_became_of_each(town: Town) -> None:
+    one, two = book(town), book(town)
+    town.web.post(path(two, "/cancel"), token=two["token"])
+    sent = {"references": [one["reference"], two["reference"], "RV-00000000"], "status": "checked_in"}
+    reply = town.ask("technician", "POST", "/api/bookings/bulk/status", sent)
+    assert reply.status == 200
+    TypeAdapter(shapes.Items[shapes.StepReport]).validate_python(reply.json)
+    done, refused, unknown = reply.json["items"]
+    assert done == {"reference": one["reference"], "status": "checked_in", "version": 2}
+    assert (refused["error"]["code"], refused["error"]["allowed"]) == ("step-forbidden", [])
+    assert unknown["error"]["code"] == "not-found"
+
+
+def test_staff_set_a_price_by_hand_and_the_customer_answers(town: Town) -> None:
+    view = book(town)
+    for status in ("checked_in", "diagnosing"):
+        assert town.ask("technician", "POST", path(view, "/status"), {"status": status}).status == 200
+    items = [{"repair": "screen", "price": 12000}, {"repair": "battery"}]
+    assert town.web.call("PATCH", path(view), {"items": items}, token=view["token"]).status == 409
+    changed = town.ask("technician", "PATCH", path(view), {"items": items, "notes": "board is wet"}).json
+    assert changed["total"]["amount"] == 12000 + 4900
+    for item in changed["items"]:
+        effects = sum(step["effect"]["amount"] for step in item["adjustments"])
+        assert item["base"]["amount"] + effects == item["price"]["amount"]
+    TypeAdapter(shapes.Booking).validate_python(changed)
+    assert town.web.post(path(view, "/approve"), token=view["token"]).status == 409
+    town.ask("technician", "POST", path(view, "/status"), {"status": "awaiting_approval"})
+    agreed = town.web.post(path(view, "/approve"), token=view["token"])
+    assert (agreed.status, agreed.json["status"]) == (200, "in_repair")
