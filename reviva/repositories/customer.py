@@ -13,6 +13,7 @@ from reviva.database.statement import Param, Row, Statement
 from reviva.identity import email_key
 from reviva.models.booking import Booking
 from reviva.models.customer import Customer
+from reviva.models.shop import Shop
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 from reviva.repositories.words import matching
@@ -82,6 +83,11 @@ class CustomerRepository(Repository[Customer]):
         bookings = Booking.select(fn.COUNT(1)).where(Booking.customer == C.id)
         rows = self.run(C.select(*_SHOWN, C.notes, bookings.alias("bookings")).where(C.id == id))
         return rows[0] if rows else None
+
+    def region(self) -> str:
+        """The country of the first shop: that of numbers which staff type without a prefix."""
+        rows = self.run(Shop.select(Shop.country).order_by(Shop.id).limit(1))
+        return str(rows[0]["country"]) if rows else "GB"
 
     def by_email(self, email: str) -> Customer | None:
         """Whom this address belongs to, or whom they were merged into."""

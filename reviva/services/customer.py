@@ -16,8 +16,6 @@ from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.words import joined
 
-DEFAULT_REGION = "GB"
-
 
 class CustomerService:
     def __init__(self, database: Database, audit: AuditService) -> None:
@@ -50,7 +48,7 @@ class CustomerService:
         Raises `NotFound`, `VersionConflict`, `Conflict` where another customer has the address, and `Invalid`.
         """
         if sent.get("phone"):
-            sent["phone"] = e164(sent["phone"], DEFAULT_REGION)
+            sent["phone"] = e164(sent["phone"], self.customers.region())
         with self.database.atomic():
             before = self.get(id)
             if before["anonymized_at"] or before["merged_into_id"]:

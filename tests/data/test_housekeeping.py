@@ -1,0 +1,57 @@
+"""What a server does by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from reviva.database.connection import open_database
+from reviva.models.audit import ActorKind
+from reviva.models.user import Role
+from reviva.services import Services, housekeeping
+from reviva.services.actor import Actor
+from tests.people import COMMAND, services_over
+from tests.waiting import until
+
+PASSWORD = "tall blue giraffe 7"
+
+
+@pytest.fixture
+def services(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Services:
+    monkeypatch.setattr(housekeeping, "EVERY", 0.01)
+    return services_over(open_database(database_url))
+
+
+def unsealed(services: Services) -> int:
+    with services.database.connection_context():
+        return services.audit_seal.verify().unsealed
+
+
+def test_new_rows_are_sealed_in_the_background_and_at_the_end(services: Services) -> None:
+    with services.database.connection_context():
+        services.users.add(COMMAND, "a@example.com", Role.ADMIN, "", PASSWORD)
+    assert unsealed(services) == 1
+    services.housekeeping.start()
+    until(lambda: unsealed(services) == 0)
+    services.housekeeping.stop()
+    with services.database.connection_context():
+        services.users.add(COMMAND, "b@example.com", Role.ADMIN, "", PASSWORD)
+    services.housekeeping.start()
+    services.housekeeping.stop()
+    assert unsealed(services) == 0
+
+
+def test_what_is_over_is_forgotten(services: Services, travel: Callable[..., None]) -> None:
+    who = Actor(ActorKind.PUBLIC, address="192.0.2.1")
+    with services.database.connection_context():
+        services.users.add(COMMAND, "a@example.com", Role.ADMIN, "", PASSWORD)
+        services.login.login("a@example.com", PASSWORD, who)
+        services.login.ask_reset("a@example.com")
+        travel(days=20)
+        services.housekeeping.forget()
+        assert services.sessions.sessions.count() == services.links.links.count() == 1
+        travel(days=20)
+        services.housekeeping.forget()
+        left = (services.sessions.sessions, services.links.links, services.login.throttle.counts)
+        assert [repository.count() for repository in left] == [0, 0, 0]
