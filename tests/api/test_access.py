@@ -82,6 +82,7 @@ MATRIX = {
     "GET /api/database/health": PUBLIC,
     "POST /api/database/health": ADMIN,
     "GET /api/database/queries": ADMIN,
+    "GET /api/database/indexes": ADMIN,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
     "GET /metrics": PUBLIC,
