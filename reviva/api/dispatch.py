@@ -97,8 +97,7 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
             answer = problem(understand(error, self.hooks.connection_lost), call.request_id)
         if not upgrade:
             start_response(_STATUS[answer.status], self._headers(call, answer))
-        metrics.asked(activity.statements, activity.seconds)
-        self._note(call, answer, metrics, perf_counter() - started)
+        self._note(call, answer, metrics, perf_counter() - started, activity.statements)
         if upgrade:
             raise StopIteration  # the handler had the socket to itself; this tells gunicorn that it is over
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
@@ -146,10 +145,12 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
         headers |= answer.headers
         return [*headers.items(), *(("Set-Cookie", cookie) for cookie in answer.cookies)]
 
-    def _note(self, call: Call, answer: Answer, metrics: RouteMetrics, seconds: float) -> None:
+    def _note(self, call: Call, answer: Answer, metrics: RouteMetrics, seconds: float, statements: int) -> None:
         metrics.count(answer.status, seconds)
         if logs.access.isEnabledFor(logging.INFO):
-            logs.access_line(call.method, _shown(call), answer.status, seconds, call.address, len(answer.body))
+            logs.access_line(
+                call.method, _shown(call), answer.status, seconds, call.address, len(answer.body), statements
+            )
 
 
 def _each(services: Any, step: str) -> None:

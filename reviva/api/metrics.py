@@ -24,11 +24,6 @@ _seconds = Histogram(
     "reviva_http_request_seconds", "Time from the parsed head of a request to its answer.", ("method", "route"),
     buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )  # fmt: skip
-_statements = Counter("reviva_http_request_statements", "Statements that requests ran.", ("method", "route"))
-_asked = Histogram(
-    "reviva_http_request_database_seconds", "Time that a request's statements took together.", ("method", "route"),
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
-)  # fmt: skip
 
 _OF_SHAPE: Final = ("shape", "route")
 _calls = Counter("reviva_statement_calls", "Statements run.", _OF_SHAPE)
@@ -42,13 +37,11 @@ _repeated = Counter("reviva_statement_repeated", "Requests that ran a statement 
 class RouteMetrics:
     """The series of one route, looked up once: `labels()` costs more than counting does."""
 
-    __slots__ = ("_asked", "_counters", "_method", "_route", "_seconds", "_statements", "label")
+    __slots__ = ("_counters", "_method", "_route", "_seconds", "label")
 
     def __init__(self, method: str, route: str) -> None:
         self._method, self._route = method, route
         self._seconds = _seconds.labels(method, route)
-        self._asked = _asked.labels(method, route)
-        self._statements = _statements.labels(method, route)
         self._counters: dict[int, Counter] = {}
         self.label = f"{method} {route}"
         """How statements are told apart by route."""
@@ -60,12 +53,6 @@ class RouteMetrics:
             counter = self._counters[status] = _requests.labels(self._method, self._route, str(status))
         counter.inc()
         self._seconds.observe(seconds)
-
-    def asked(self, statements: int, seconds: float) -> None:
-        """What one request asked of the database."""
-        if statements:
-            self._statements.inc(statements)
-            self._asked.observe(seconds)
 
 
 def count_statements(taken: Iterable[Figures]) -> None:

@@ -20,6 +20,7 @@ class Monitored(Database):
     """Goes before peewee's class."""
 
     monitor: Monitor
+    _state: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.monitor = Monitor()
@@ -53,8 +54,13 @@ class MonitoredSQLite(Monitored):
 
     def cursor(self, named_cursor: bool | None = None) -> Any:
         """A cursor that can be measured."""
+        connection: Any = self._state.conn
+        if connection is not None:
+            cursor = connection.cursor(MeasuredCursor)
+            cursor.measure = None
+            return cursor
         peewee: Any = super()
-        return peewee.cursor(named_cursor).connection.cursor(MeasuredCursor)
+        return peewee.cursor(named_cursor)  # which says that there is no connection
 
     def _executed(self, sql: str, params: Any, seconds: float, cursor: Any) -> None:
         if cursor.description is None:
@@ -81,7 +87,8 @@ class _Measure:
 class MeasuredCursor(sqlite3.Cursor):
     """A cursor that times what it fetches, and counts its statement once: when it is read to the end or dropped."""
 
-    measure: _Measure | None = None
+    __slots__ = ("measure",)
+    measure: _Measure | None
 
     def fetchall(self) -> list[Any]:
         """Every row that is left."""
@@ -111,5 +118,6 @@ class MeasuredCursor(sqlite3.Cursor):
         return row
 
     def __del__(self) -> None:
-        if self.measure is not None:
-            self.measure.end()
+        measure = self.measure
+        if measure is not None:
+            measure.end()
