@@ -74,6 +74,12 @@ class DeviceModelRepository(Repository[DeviceModel]):
         priced = RepairPrice.select(1).where(RepairPrice.model == DeviceModel.id)
         return self.some(~fn.EXISTS(priced))
 
+    def in_stock(self, currency: str) -> list[Row]:
+        """Every model on which something is offered in a currency, as lists show it, by slug."""
+        priced = RepairPrice.select(RepairPrice.model).where(RepairPrice.currency == currency)
+        query = joined(DeviceModel.select(*SUMMARY)).where(DeviceModel.active, DeviceModel.id.in_(priced))
+        return self.run(query.order_by(DeviceModel.slug))
+
     def texts(self) -> list[str]:
         """The search words of every model, to make a vocabulary of."""
         return [row["search_text"] for row in _TEXTS.all(self.database)]

@@ -29,6 +29,11 @@ class SlotRepository:
             taken.setdefault(row["starts_at"], set()).add(row["bench_id"])
         return taken
 
+    def any_of(self, benches: Sequence[int]) -> bool:
+        """Whether any of some benches was ever taken."""
+        query = S.select(S.bench).where(S.bench.in_(benches)).limit(1)
+        return bool(list(query.bind(self.database).tuples().execute()))
+
     def take(self, bench: int, steps: Sequence[datetime], booking: int, held_until: datetime | None) -> bool:
         """Takes a bench's steps for a booking: all of them or none. Whether it could.
 

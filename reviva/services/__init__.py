@@ -18,6 +18,7 @@ from reviva.services.booking_work import BookingWork
 from reviva.services.catalog import CatalogService
 from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
+from reviva.services.demo import DemoService
 from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
 from reviva.services.index_advice import IndexAdvice
@@ -77,6 +78,7 @@ class Services:
         self.backups = backup_schedule.Keeper(settings)
         self.health = HealthService(settings, database)
         self.index_advice = IndexAdvice(database)
+        self.demo = DemoService(database, self.audit)
         self.statements = StatementService(database, settings.slow_query_ms)
 
     def start(self) -> None:

@@ -1,0 +1,177 @@
+"""A shop's past made up: bookings with all that belongs to them, for trying Reviva out and for measuring it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from random import Random
+from typing import Any, Final
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database import bulk
+from reviva.database.ddl import backend
+from reviva.errors import Conflict, RevivaError
+from reviva.models.user import Role
+from reviva.repositories.booking import BookingRepository
+from reviva.repositories.catalog import DeviceModelRepository
+from reviva.repositories.pricing import RuleRepository
+from reviva.repositories.shop import BenchRepository, HoursRepository, ShopRepository
+from reviva.repositories.slot import SlotRepository
+from reviva.repositories.user import UserRepository
+from reviva.services.actor import Actor
+from reviva.services.audit import AuditService
+from reviva.services.demo_history import CHUNK, SHAPES, Place, Plan, Rows, benches_needed, chunks
+from reviva.services.demo_pool import jobs, popular
+from reviva.services.shop import OpenShop, ShopService
+
+BENCHES: Final = 10
+"""Of each shop that is made up."""
+LOCKED: Final = ("booking_slot", "booking", "customer", "booking_item", "booking_history", "notification", "event")
+
+
+class DemoService:
+    def __init__(self, database: Database, audit: AuditService) -> None:
+        self.database, self.audit = database, audit
+        self.shop_finder = ShopService(database)
+        self.shops, self.hours, self.benches = (
+            ShopRepository(database), HoursRepository(database), BenchRepository(database),
+        )  # fmt: skip
+        self.models, self.rules = DeviceModelRepository(database), RuleRepository(database)
+        self.bookings, self.slots, self.users = (
+            BookingRepository(database), SlotRepository(database), UserRepository(database),
+        )  # fmt: skip
+
+    def make(
+        self, actor: Actor, count: int, days: int, seed: int, told: Callable[[int], None] = lambda done: None
+    ) -> int:
+        """Adds so many bookings of the last days (and some ahead), all or none; returns how many shops they are in.
+
+        `told` hears how many more are there. The same number in `seed`, on the same database at the same time, makes
+        the same bookings. Nobody else can write meanwhile. Raises `Conflict` where there is no shop, or no price list.
+        """
+        with self.database.atomic():
+            bulk.lock(self.database, LOCKED)
+            plan = self.plan(count, days, seed)
+            whole = count * 4 >= self.bookings.count() and count >= 2 * CHUNK
+            with bulk.rebuilding(self.database, LOCKED) if whole else nullcontext():
+                self.load(plan, told)
+            self.audit.record(
+                actor, "demo.make", "booking", seed, after={"bookings": count, "days": days, "shops": len(plan.places)}
+            )
+        self.database.execute_sql("ANALYZE")
+        return len(plan.places)
+
+    def plan(self, count: int, days: int, seed: int) -> Plan:
+        """What is to be made, with shops enough for it; makes those that are missing."""
+        rng, now, base = Random(seed), clock.now(), self.shop_finder.open(None)
+        models = self.models.in_stock(base.shop.currency)
+        offers = [self.models.detail(model["slug"], base.shop.currency) for model in popular(rng, models, now.year)]
+        if not offers:
+            raise Conflict("There is no price list: run `reviva seed` first.")
+        plain = backend(self.database) == "sqlite"
+        plan = Plan(
+            seed, count, days, int(now.timestamp()), base.shop.currency, base.shop.buffer_minutes,
+            (Place(base.shop.id, base.calendar, base.benches, ()),),
+            tuple(jobs(rng, offers, base.shop, self.rules.in_force(), now)),
+            {table: bulk.first_free(self.database, table) for table in SHAPES if table != "booking_slot"},
+            None if plain else bulk.NULL, str if plain else bulk.escape,
+        )  # fmt: skip
+        return replace(plan, places=tuple(self.places(base, benches_needed(plan))))
+
+    def places(self, base: OpenShop, benches: int) -> Iterator[Place]:
+        """Shops with so many benches that are free all the time: the first one, where it is, and new ones like it."""
+        if base.benches and not self.slots.any_of(base.benches):
+            benches -= len(base.benches)
+            yield Place(base.shop.id, base.calendar, base.benches, self.staff(base.shop.slug, len(base.benches)))
+        while benches > 0:
+            made = self.new_shop(base, min(benches, BENCHES))
+            benches -= BENCHES
+            yield made
+
+    def new_shop(self, base: OpenShop, benches: int) -> Place:
+        """A shop like the first one."""
+        number, now = self.shops.count() + 1, clock.now()
+        kept = ("timezone", "currency", "country", "grid_minutes", "buffer_minutes", "lead_minutes", "horizon_days")
+        shop = self.shops.create(
+            slug=f"demo-{number}", name=f"Demo shop {number}", created_at=now, updated_at=now,
+            **{name: getattr(base.shop, name) for name in kept},
+        )  # fmt: skip
+        week = base.calendar.hours
+        self.hours.create_many({"shop": shop.id, "weekday": d, "opens": o, "closes": c} for d, o, c in week)
+        self.benches.create_many({"shop": shop.id, "name": f"Bench {n + 1}"} for n in range(benches))
+        return Place(shop.id, base.calendar, tuple(self.benches.in_use(shop.id)), self.staff(shop.slug, benches))
+
+    def staff(self, shop: str, benches: int) -> tuple[int, ...]:
+        """A technician for every two benches; they can't log in."""
+        now, first = clock.now(), self.users.count() + 1
+        return tuple(
+            self.users.create(
+                email=f"technician-{n}@example.com", email_key=f"technician-{n}@example.com",
+                name=f"Technician {n} ({shop})", role=Role.TECHNICIAN, active=False, created_at=now, updated_at=now,
+            ).id
+            for n in range(first, first + -(-benches // 2))
+        )  # fmt: skip
+
+    def load(self, plan: Plan, told: Callable[[int], None]) -> None:
+        """Makes the rows and adds them."""
+        after: dict[str, int] = {}
+        if backend(self.database) == "sqlite":
+            for rows in chunks(plan):
+                for table, shape in SHAPES.items():
+                    bulk.insert(self.database, shape, rows[table])
+                told(len(rows["booking"]))
+            return
+        for made, lines in produced(plan):
+            for table, shape in SHAPES.items():
+                count, text = lines[table]
+                after[table] = after.get(table, 0) + count
+                bulk.copy(self.database, shape, text)
+            told(made)
+        for table, first in plan.first.items():
+            bulk.give_out_from(self.database, table, first + after[table])
+
+
+Lines = dict[str, tuple[int, bytes]]
+"""For each table: how many lines, and the lines."""
+
+
+def produced(plan: Plan) -> Iterator[tuple[int, Lines]]:
+    """The chunks as lines, made by another process while this one waits for the database: that uses a second core."""
+    if plan.count <= CHUNK:
+        yield from map(as_lines, chunks(plan))
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would share our connection
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_produce, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        ours.send(plan)
+        while (part := ours.recv()) is not None:
+            yield part
+    except (EOFError, BrokenPipeError):
+        raise RevivaError("The process that makes the bookings has died.") from None
+    finally:
+        ours.close()
+        process.join()
+
+
+def _produce(pipe: Any) -> None:
+    connection: Connection = pipe
+    for rows in chunks(connection.recv()):
+        connection.send(as_lines(rows))
+    connection.send(None)
+
+
+def as_lines(rows: Rows) -> tuple[int, Lines]:
+    """How many bookings a chunk has, and its lines."""
+    lines = {}
+    for table, shape in SHAPES.items():
+        line = shape.line
+        lines[table] = len(rows[table]), "".join([line % row for row in rows[table]]).encode()
+    return len(rows["booking"]), lines

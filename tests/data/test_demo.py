@@ -1,0 +1,169 @@
+"""Made-up bookings are such as could have been made in the ordinary way."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from peewee import Database
+
+from reviva import clock
+from reviva.database.connection import open_database
+from reviva.models import Booking, BookingHistory, BookingItem, BookingSlot, Customer, Notification
+from reviva.repositories.base import Repository
+from reviva.services.booking_status import NEXT, OVER
+from reviva.services.demo_history import reference
+from reviva.services.demo_pool import person
+from reviva.services.seeding import SeedingService
+from reviva.words import joined
+from tests.people import COMMAND, services_over
+
+NOW = datetime(2026, 6, 17, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def stocked(database: Database, freeze: Callable[[datetime], None]) -> Database:
+    freeze(NOW)
+    SeedingService(database).seed()
+    return database
+
+
+def make(database: Database, count: int, days: int = 60, seed: int = 7) -> int:
+    return services_over(database).demo.make(COMMAND, count, days, seed)
+
+
+def rows(database: Database, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in database.execute_sql(query, values or None).fetchall()]
+
+
+def every(model: Any, database: Database) -> Iterator[Any]:
+    yield from model.select().order_by(*model._meta.get_primary_keys()).bind(database).execute()
+
+
+def test_as_many_bookings_as_asked_with_past_and_future(stocked: Database) -> None:
+    make(stocked, 500)
+    bookings = list(every(Booking, stocked))
+    assert len(bookings) == 500
+    assert min(b.starts_at for b in bookings) < NOW - timedelta(days=50)
+    assert NOW < max(b.starts_at for b in bookings) < NOW + timedelta(days=40)
+    assert max(b.created_at for b in bookings) <= NOW
+    assert {b.status for b in bookings if b.starts_at > NOW} <= {"pending", "confirmed", "cancelled"}
+    old = [b.status for b in bookings if b.starts_at < NOW - timedelta(days=12)]
+    assert set(old) == {"completed", "cancelled", "no_show"}
+    assert old.count("completed") > 0.75 * len(old)
+
+
+def test_every_history_goes_allowed_steps_forward_in_time_to_the_present_status(stocked: Database) -> None:
+    make(stocked, 500)
+    steps: dict[int, list[Any]] = {}
+    for step in every(BookingHistory, stocked):
+        steps.setdefault(step.booking_id, []).append(step)
+    for booking in every(Booking, stocked):
+        history = steps[booking.id]
+        assert history[0].from_status is None
+        assert history[0].at == booking.created_at
+        for before, after in itertools.pairwise(history):
+            assert after.to_status in NEXT[before.to_status]
+            assert after.from_status == before.to_status
+            assert before.at <= after.at <= NOW
+        assert (history[-1].to_status, history[-1].at) == (booking.status, booking.updated_at)
+        assert booking.version == len(history)
+
+
+def test_time_on_the_benches_is_what_the_calendar_gives(stocked: Database) -> None:
+    make(stocked, 300)
+    place = services_over(stocked).shops.open(None)
+    taken: dict[int, list[datetime]] = {}
+    for slot in every(BookingSlot, stocked):
+        taken.setdefault(slot.booking_id, []).append(slot.starts_at)
+    for booking in every(Booking, stocked):
+        minutes = int((booking.ends_at - booking.starts_at).total_seconds()) // 60
+        assert place.calendar.accepts(booking.starts_at, minutes)
+        assert place.calendar.on_grid(booking.starts_at)
+        steps = place.calendar.occupied(booking.starts_at, minutes, place.shop.buffer_minutes)
+        kept = [step for step in steps if booking.status not in OVER or step < booking.updated_at]
+        assert sorted(taken.get(booking.id, [])) == kept
+
+
+def test_prices_add_up_and_are_explained(stocked: Database) -> None:
+    make(stocked, 300)
+    sums: dict[int, int] = {}
+    adjusted = 0
+    for item in every(BookingItem, stocked):
+        assert item.base + sum(step["effect"] for step in item.adjustments) == item.price
+        adjusted += bool(item.adjustments)
+        sums[item.booking_id] = sums.get(item.booking_id, 0) + item.price
+    assert sums == {booking.id: booking.total for booking in every(Booking, stocked)}
+    assert adjusted
+
+
+def test_people_come_back_and_can_be_found(stocked: Database) -> None:
+    make(stocked, 400)
+    people = list(every(Customer, stocked))
+    assert 100 < len(people) < 300
+    assert all(c.search_text == joined([c.name, c.email, c.phone or ""]) for c in people)
+    found = rows(stocked, "SELECT b.search_text, b.reference, c.search_text, r.name, m.name FROM booking b"
+                 " JOIN customer c ON c.id = b.customer_id JOIN device_model m ON m.id = b.model_id"
+                 " JOIN brand r ON r.id = m.brand_id")  # fmt: skip
+    assert all(set(text.split()) == set(joined(names).split()) for text, *names in found)
+
+
+def test_nobody_is_written_to(stocked: Database) -> None:
+    make(stocked, 400)
+    messages = list(every(Notification, stocked))
+    waiting = [m for m in messages if m.status == "queued"]
+    assert waiting
+    assert {m.channel for m in waiting} == {"log"}
+    assert all(m.recipient.endswith("@example.com") or m.recipient.startswith("+447700900") for m in messages)
+    assert all(m.sent_at is not None and m.sent_at <= NOW for m in messages if m.status == "sent")
+
+
+def test_the_same_number_makes_the_same_bookings(stocked: Database, new_url: Callable[..., str], backend: str) -> None:
+    other = open_database(new_url())
+    other.connect()
+    query = "SELECT reference, status, starts_at, total, bench_id, customer_id FROM booking ORDER BY id"
+    with closing(other):
+        SeedingService(other).seed()
+        make(stocked, 200)
+        make(other, 200)
+        assert rows(stocked, query) == rows(other, query)
+
+
+def test_it_adds_to_what_is_there_and_rows_go_on_behind_it(stocked: Database) -> None:
+    assert make(stocked, 200) == 1
+    before = rows(stocked, "SELECT * FROM booking ORDER BY id")
+    assert make(stocked, 200) == 1
+    assert rows(stocked, "SELECT * FROM booking ORDER BY id")[:200] == before
+    assert rows(stocked, "SELECT count(*), count(DISTINCT bench_id) FROM booking")[0] >= (400, 4)
+    repository = Repository[Customer](stocked)
+    repository.model = Customer
+    last = rows(stocked, "SELECT max(id) FROM customer")[0][0]
+    assert repository.create(created_at=clock.now(), updated_at=clock.now()).id > last
+
+
+def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str) -> None:
+    query = (
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1" if backend == "sqlite" else
+        "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid >= 16384 UNION ALL"
+        " SELECT conname || pg_get_constraintdef(oid) || convalidated::text FROM pg_constraint ORDER BY 1"
+    )  # fmt: skip
+    before = rows(stocked, query)
+    told: list[int] = []
+    services_over(stocked).demo.make(COMMAND, 10_001, 90, 3, told.append)
+    assert rows(stocked, query) == before
+    assert sum(told) == 10_001 == rows(stocked, "SELECT count(*) FROM booking")[0][0]
+
+
+def test_without_a_price_list_there_is_one_clear_error(database: Database) -> None:
+    with pytest.raises(Exception, match="shop"):
+        make(database, 10)
+
+
+def test_references_differ_and_people_are_always_the_same() -> None:
+    assert len({reference(n) for n in range(50_000)}) == 50_000
+    assert person(12) == person(12)
+    assert len({person(n).email for n in range(5_000)}) == 5_000
