@@ -18,7 +18,6 @@ from reviva.repositories.base import Repository
 from reviva.services.booking_status import NEXT, OVER
 from reviva.services.demo_history import reference
 from reviva.services.demo_pool import person
-from reviva.services.seeding import SeedingService
 from reviva.words import joined
 from tests.people import COMMAND, services_over
 
@@ -26,10 +25,12 @@ NOW = datetime(2026, 6, 17, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def stocked(database: Database, freeze: Callable[[datetime], None]) -> Database:
+def stocked(new_url: Callable[..., str], freeze: Callable[[datetime], None]) -> Iterator[Database]:
     freeze(NOW)
-    SeedingService(database).seed()
-    return database
+    database = open_database(new_url(seeded=True))
+    database.connect()
+    with closing(database):
+        yield database
 
 
 def make(database: Database, count: int, days: int = 60, seed: int = 7) -> int:
@@ -123,11 +124,10 @@ def test_nobody_is_written_to(stocked: Database) -> None:
 
 
 def test_the_same_number_makes_the_same_bookings(stocked: Database, new_url: Callable[..., str], backend: str) -> None:
-    other = open_database(new_url())
+    other = open_database(new_url(seeded=True))
     other.connect()
     query = "SELECT reference, status, starts_at, total, bench_id, customer_id FROM booking ORDER BY id"
     with closing(other):
-        SeedingService(other).seed()
         make(stocked, 200)
         make(other, 200)
         assert rows(stocked, query) == rows(other, query)
