@@ -8,6 +8,9 @@ from peewee import Database
 
 from reviva.database.ddl import backend
 
+SETTINGS = "settings"
+"""Changing catalog, prices, rules or shops: rare, and what one change looks at must not move under it."""
+
 
 def wait_for_turn(database: Database, work: str) -> None:
     """Waits, inside a transaction, until no other transaction does this work; the turn ends with the transaction.

@@ -9,6 +9,7 @@ from peewee import Database
 
 from reviva import clock, words
 from reviva.database.statement import Row
+from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Conflict, Fault, Invalid, NotFound
 from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
 from reviva.repositories.catalog import (
@@ -49,12 +50,14 @@ class CatalogChangeService:
     def add_category(self, actor: Actor, **values: Any) -> Row:
         """A new category."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             self.categories.create(**values)
             return self._added(actor, "category", values["slug"], picked(self.category(values["slug"]), CATEGORY))
 
     def change_category(self, actor: Actor, slug: str, **sent: Any) -> Row:
         """Changes the fields sent, of name and position."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.category(slug)
             if sent:
                 self.categories.update(before.id, **sent)
@@ -65,12 +68,14 @@ class CatalogChangeService:
     def add_brand(self, actor: Actor, **values: Any) -> Row:
         """A new brand."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             self.brands.create(**values)
             return self._added(actor, "brand", values["slug"], picked(self.brand(values["slug"]), BRAND))
 
     def change_brand(self, actor: Actor, slug: str, **sent: Any) -> Row:
         """Changes the fields sent, of name and aliases; the brand's models are found by the new words at once."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.brand(slug)
             if sent:
                 self.brands.update(before.id, **sent)
@@ -84,6 +89,7 @@ class CatalogChangeService:
     def add_repair(self, actor: Actor, category: str, **values: Any) -> Row:
         """A new type of repair. Raises `Invalid` for an unknown category."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             (parent,) = self._known(category=category)
             self.repairs.create(category=parent.id, **values)
             after = self.repair(category, values["slug"])
@@ -92,6 +98,7 @@ class CatalogChangeService:
     def change_repair(self, actor: Actor, category: str, slug: str, **sent: Any) -> Row:
         """Changes the fields sent, of name, minutes, description, position, active."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.repair(category, slug)
             if sent:
                 self.repairs.update(before.id, **sent)
@@ -103,6 +110,7 @@ class CatalogChangeService:
     def add_model(self, actor: Actor, brand: str, category: str, slug: str | None = None, **values: Any) -> Row:
         """A new model; without a slug, one is made of brand and name. Raises `Invalid` for an unknown one of them."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             kind, maker = self._known(category=category, brand=brand)
             slug = slug or model_slug(brand, values["name"])
             if not slug.isascii() or not words.words(values["name"]):
@@ -123,6 +131,7 @@ class CatalogChangeService:
         the model has prices, because they are of the old one's repairs.
         """
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.model(slug)
             named = {name: sent.get(name, before[name]["slug"]) for name in ("category", "brand")}
             kind, maker = self._known(**named)

@@ -9,6 +9,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
+from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Fault, Invalid
 from reviva.models import RepairPrice
 from reviva.repositories.catalog import DeviceModelRepository, PriceRepository, RepairTypeRepository
@@ -45,6 +46,7 @@ class PriceChangeService:
         `NotFound`, `VersionConflict`, and `Invalid` with every fault.
         """
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             model = self.catalog.model(slug)
             named = [item["currency"] for item in items if item["currency"]]
             currency = currency or (named[0] if named else self.shops.find(None).currency)

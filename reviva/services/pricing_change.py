@@ -9,6 +9,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
+from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Fault, Invalid, NotFound
 from reviva.models.pricing import RuleKind
 from reviva.money import WHOLE
@@ -65,6 +66,7 @@ class PricingChangeService:
     def add(self, actor: Actor, **values: Any) -> Row:
         """A new rule from all of `FIELDS`. Raises `Invalid`."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             rule, now = self.checked(values), clock.now()
             made = self.rules.create(**stored(rule), created_at=now, updated_at=now)
             self.audit.record(actor, "pricing_rule.create", "pricing_rule", made.id, after=shown(rule))
@@ -73,6 +75,7 @@ class PricingChangeService:
     def change(self, actor: Actor, id: int, version: int | None, **sent: Any) -> Row:
         """Changes the fields sent. Raises `NotFound`, `VersionConflict`, and `Invalid` where they don't fit."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.get(id)
             after = self.checked(shown(before) | sent)
             self.rules.update(id, version, **stored(after), updated_at=clock.now())
@@ -87,6 +90,7 @@ class PricingChangeService:
     def remove(self, actor: Actor, id: int, version: int | None) -> None:
         """Removes a rule; bookings keep the prices that it made. Raises `NotFound` and `VersionConflict`."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.get(id)
             self.rules.delete(id, version)
             self.audit.record(actor, "pricing_rule.delete", "pricing_rule", id, before=shown(before))
@@ -106,6 +110,7 @@ class PricingChangeService:
     def set_factor(self, actor: Actor, key: str, version: int | None, value: int, name: str | None) -> Row:
         """Sets a market factor (basis points), and makes it where there is none. Raises `VersionConflict`."""
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before, now = self.factors.named(key), clock.now()
             if before is None:
                 if version is not None:

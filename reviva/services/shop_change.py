@@ -10,6 +10,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
+from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Conflict, NotFound
 from reviva.models import Bench, Closure, Hours, Shop
 from reviva.paging import ListQuery, Page
@@ -56,6 +57,7 @@ class ShopChangeService:
         checked(values)
         now = clock.now()
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             own = {name: values[name] for name in COLUMNS if name in values}
             id = self.shops.create(slug=slug, **own, created_at=now, updated_at=now).id
             self._write_parts(id, values)
@@ -73,6 +75,7 @@ class ShopChangeService:
         """
         checked(sent)
         with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
             before = self.get(slug)
             if sent.get("active") is False and not self.shops.others(slug):
                 raise Conflict("This is the only shop: open another one first.")
