@@ -50,7 +50,8 @@ class Web:
         self, method: str, path: str, body: Any = None, *, token: str | None = None, address: str = "192.0.2.1",
         headers: Mapping[str, str] | None = None,
     ) -> Reply:  # fmt: skip
-        raw = b"" if body is None else orjson.dumps(body)
+        """One request; `body` is sent as JSON, or as it is where it is bytes."""
+        raw = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
         where, _, query = path.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method, "PATH_INFO": where, "QUERY_STRING": query, "REMOTE_ADDR": address,

@@ -133,12 +133,8 @@ def make_quote(call: Call) -> dict[str, Any]:
 def list_slots(call: Call) -> dict[str, Any]:
     """The times at which a bench is free for some repairs."""
     query: AvailabilityQuery = call.query
-    services = call.services
-    place = services.shops.open(query.shop)
-    _, offers = services.catalog.wanted(query.model, query.repairs, place.shop.currency)
-    minutes = sum(offer["minutes"] for offer in offers)
-    slots = services.shops.availability(place, minutes, query.first, query.days)
-    return {"timezone": place.shop.timezone, "slots": slots}
+    zone, slots = call.services.bookings.times(query.model, query.repairs, query.shop, query.first, query.days)
+    return {"timezone": zone, "slots": slots}
 
 
 def make_booking(call: Call) -> Answer:

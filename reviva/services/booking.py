@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from peewee import Database
@@ -84,9 +84,10 @@ class BookingService:
     ) -> tuple[list[Line], str, datetime, str]:
         """The lines of an order, its signed price lock, until when that holds, and the currency."""
         faults = Faults()
-        place = faults.of(lambda: self.shops.find(shop)) or self.shops.find(None)
+        named = faults.of(lambda: self.shops.find(shop))
+        place = named or self.shops.find(None)  # so that what else is wrong is told too
         wanted = faults.of(lambda: self.catalog.wanted(model, repairs, place.currency))
-        if starts_at is not None:
+        if named and starts_at is not None:
             faults.of(lambda: check_exists(starts_at, place.timezone))
         faults.check()
         assert wanted is not None
@@ -94,6 +95,19 @@ class BookingService:
         lines = self.pricing.price(device, offers, place, urgency, starts_at)
         lock, until = self.pricing.lock(lines, model, place.slug, urgency)
         return lines, lock, until, place.currency
+
+    def times(
+        self, model: str, repairs: Sequence[str], shop: str | None, first: date | None, days: int
+    ) -> tuple[str, list[dict[str, Any]]]:
+        """The shop's zone, and the times from a day on at which it has a bench free for some repairs."""
+        faults = Faults()
+        named = faults.of(lambda: self.shops.open(shop))
+        place = named or self.shops.open(None)
+        wanted = faults.of(lambda: self.catalog.wanted(model, repairs, place.shop.currency))
+        faults.check()
+        assert wanted is not None
+        minutes = sum(offer["minutes"] for offer in wanted[1])
+        return place.shop.timezone, self.shops.availability(place, minutes, first, days)
 
     def book(self, actor: Actor, wish: Wish, replay: Replay | None = None) -> Booked:
         """Books a repair. Raises `Invalid`, `SlotTaken`, `KeyReused` or `RequestInProgress`.

@@ -15,7 +15,7 @@ from reviva.models import Closure, Hours, Shop
 from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
 from reviva.repositories.slot import SlotRepository
-from reviva.services.calendar import DAY, Calendar
+from reviva.services.calendar import Calendar
 
 FRESH_SECONDS = 2.0
 
@@ -64,11 +64,12 @@ class ShopService:
         """The starts with a free bench for a job of so many minutes, from a day on: `starts_at, ends_at, free`."""
         calendar, shop = place.calendar, place.shop
         now = clock.now()
-        day = first or now.astimezone(calendar.zone).date()
         earliest, latest = bookable(shop, now)
+        today, last = (each.astimezone(calendar.zone).date().toordinal() for each in (earliest, latest))
+        asked = first.toordinal() if first else now.astimezone(calendar.zone).date().toordinal()
         jobs = []
-        for ahead in range(days):
-            for start in calendar.starts(day + ahead * DAY, minutes):
+        for day in range(max(asked, today), min(asked + days - 1, last) + 1):
+            for start in calendar.starts(date.fromordinal(day), minutes):
                 if earliest <= start <= latest and (steps := calendar.occupied(start, minutes, shop.buffer_minutes)):
                     jobs.append((start, steps))
         if not jobs or not place.benches:
