@@ -75,17 +75,20 @@ class BookingRepository(Repository[Booking]):
             return None
         return self.by_reference(reference)  # only now: what was read before the lock may be old
 
-    def forgettable(self, untouched_since: datetime, most: int) -> list[Row]:
-        """Drafts that nobody went on with: `id, reference, customer_id`, oldest first."""
-        query = B.select(B.id, B.reference, B.customer).where(
-            B.status == Status.DRAFT, B.updated_at < untouched_since, B.created_at < untouched_since
-        )
-        return self.run(query.order_by(B.created_at, B.id).limit(most))
+    def abandoned(self, untouched_since: datetime, most: int) -> list[str]:
+        """The references of drafts that nobody went on with, oldest first."""
+        old = (B.created_at < untouched_since) & (B.updated_at < untouched_since)
+        query = B.select(B.reference).where(B.status == Status.DRAFT, old).order_by(B.created_at, B.id)
+        return [row["reference"] for row in self.run(query.limit(most))]
 
     def lapsed(self, now: datetime, most: int) -> list[str]:
         """The references of drafts whose hold has lapsed."""
         query = B.select(B.reference).where(B.held_until <= now).order_by(B.held_until).limit(most)
         return [row["reference"] for row in self.run(query)]
+
+    def unhold(self, booking: int) -> None:
+        """Notes that a draft's hold is over; not a change of the draft, so the version stays."""
+        B.update(held_until=None).where(B.id == booking).bind(self.database).execute()
 
     def items_of(self, bookings: Iterable[int]) -> dict[int, list[Row]]:
         """The items of some bookings, in order, by booking."""

@@ -74,7 +74,7 @@ class Services:
         self.booking_changes = BookingChanges(self.bookings, self.drafts, self.notifications)
         self.booking_work = BookingWork(self.bookings, self.drafts)
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
-        self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins)
+        self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins, self.drafts)
         self.backups = backup_schedule.Keeper(settings)
         self.health = HealthService(settings, database)
         self.index_advice = IndexAdvice(database)

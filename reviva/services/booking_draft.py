@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from reviva import clock
@@ -12,7 +13,7 @@ from reviva.database.statement import Row
 from reviva.errors import Conflict, Fault, Faults, Invalid
 from reviva.identity import e164
 from reviva.models.booking import Status, Urgency
-from reviva.services.actor import Actor
+from reviva.services.actor import SYSTEM, Actor
 from reviva.services.booking import Booked, BookingService
 from reviva.services.booking_bench import job_steps
 from reviva.services.booking_view import missing
@@ -22,6 +23,10 @@ from reviva.services.shop import OpenShop, job_end
 from reviva.words import joined
 
 HOLD_FOR: Final = timedelta(minutes=15)
+FORGOTTEN_AFTER: Final = timedelta(days=7)
+"""How long a draft waits for somebody to go on with it: it may hold a person's address, and there is no order."""
+MOST: Final = 200
+"""Drafts that are tidied up at a time."""
 
 Sent = Mapping[str, Any]
 """The fields of a draft that were sent: model, repairs, urgency, starts_at, shop, customer, quote, notes, locale."""
@@ -109,6 +114,26 @@ class BookingDrafts:
             actor, row, after or by_hand, note, {"total": row["total"], "starts_at": clock.rfc3339(start)},
             bench_id=bench, customer_id=customer, ends_at=job_end(steps, minutes),
         )  # fmt: skip
+
+    def tidy(self) -> None:
+        """Ends holds that have lapsed, and forgets drafts that nobody goes on with."""
+        now = clock.now()
+        for reference in self.bookings.lapsed(now, MOST):
+            self.steps.unit(partial(self._let_go, reference, now))
+        for reference in self.bookings.abandoned(now - FORGOTTEN_AFTER, MOST):
+            self.steps.unit(partial(self._forget, reference, now - FORGOTTEN_AFTER))
+
+    def _let_go(self, reference: str, now: datetime) -> None:
+        row = self.bookings.locked(reference)
+        if row is not None and row["held_until"] is not None and row["held_until"] <= now:
+            self.benches.slots.release(row["id"])
+            self.bookings.unhold(row["id"])
+
+    def _forget(self, reference: str, untouched_since: datetime) -> None:
+        row = self.bookings.locked(reference)
+        if row is not None and row["status"] == Status.DRAFT and row["updated_at"] < untouched_since:
+            self.bookings.delete(row["id"])
+            self.steps.audit.record(SYSTEM, "booking.forget", "booking", reference, before={"status": row["status"]})
 
     def take(self, row: Row, plan: Plan) -> int:
         """Holds a draft's slot on some bench."""

@@ -15,6 +15,7 @@ from reviva import clock
 from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
 from reviva.repositories.user import SessionRepository
 from reviva.services.audit_seal import AuditSeal
+from reviva.services.booking_draft import BookingDrafts
 from reviva.services.origin import OriginService
 from reviva.services.privacy import PrivacyService
 
@@ -31,8 +32,16 @@ KEPT = timedelta(days=30)
 
 
 class Housekeeping:
-    def __init__(self, database: Database, seal: AuditSeal, privacy: PrivacyService, origins: OriginService) -> None:
+    def __init__(
+        self,
+        database: Database,
+        seal: AuditSeal,
+        privacy: PrivacyService,
+        origins: OriginService,
+        drafts: BookingDrafts,
+    ) -> None:
         self.database, self.audit_seal, self.privacy, self.origins = database, seal, privacy, origins
+        self.drafts = drafts
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._hourly_at = 0.0
@@ -64,6 +73,7 @@ class Housekeeping:
             self._round(partial(self.audit_seal.seal, sweep=hourly))
             if hourly:
                 self._round(self.forget)
+                self._round(self.drafts.tidy)
                 self._round(self.privacy.forget_the_silent)
 
     def _round(self, work: Callable[[], Any]) -> None:

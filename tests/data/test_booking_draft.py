@@ -188,6 +188,25 @@ def test_the_same_draft_twice_is_one(services: Services) -> None:
         services.drafts.start(STAFF, {"model": MODEL}, Replay.of("key", {"a": 2}))
 
 
+def test_tidying_ends_holds_and_forgets_drafts_that_nobody_went_on_with(services: Services, travel: Travel) -> None:
+    view, held = draft(services), draft(services, repairs=["screen"], starts_at=at(14))
+    services.drafts.tidy()
+    assert len(slots(services.database)) == 2
+    travel(minutes=15)
+    patch(services, held, starts_at=at(14))
+    services.drafts.tidy()
+    assert [number for _, number in slots(services.database)] == [4]
+    read = services.bookings.read(view["reference"], STAFF)
+    assert (read["held_until"], read["starts_at"], read["version"]) == (None, at(10), 1)
+    made = confirm(services, view)
+    travel(days=8)
+    services.drafts.tidy()
+    assert services.bookings.read(made["reference"], STAFF)["status"] == "confirmed"
+    with pytest.raises(NotFound):
+        services.bookings.read(held["reference"], STAFF)
+    assert scalar(services.database, "SELECT COUNT(*) FROM audit WHERE action = 'booking.forget'") == 1
+
+
 def test_thirty_confirm_what_only_two_benches_can_do(database: Database, database_url: str) -> None:
     furnish(database, benches=2)
     services = services_over(database)
