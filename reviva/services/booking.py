@@ -117,7 +117,7 @@ class BookingService:
         with self.database.atomic():
             if (known := self.replayed(replay)) is not None:
                 return known
-            place, device, lines, steps, phone = self.understood(wish)
+            place, device, lines, steps, phone = self.understood(wish, by_staff=actor.staff)
             minutes = sum(line.minutes for line in lines)
             benches = self.benches.free(place, steps)
             customer = self.customers.find_or_make(wish.email, wish.name, phone, wish.locale)
@@ -132,7 +132,7 @@ class BookingService:
             view = booking_view.view(named(row, wish, phone, place, device), items, [first_step(row)])
             return self.booked(row, view, replay)
 
-    def understood(self, wish: Wish) -> tuple[OpenShop, Row, list[Line], list[datetime], str | None]:
+    def understood(self, wish: Wish, by_staff: bool) -> tuple[OpenShop, Row, list[Line], list[datetime], str | None]:
         """The shop, the model, the prices, the bench's steps and the telephone number of a wish.
 
         Raises `Invalid` with everything that is wrong with it.
@@ -143,7 +143,7 @@ class BookingService:
         wanted = faults.of(lambda: self.catalog.wanted(wish.model, wish.repairs, place.shop.currency))
         lines = faults.of(lambda: self.lines(wish, place, *wanted)) if wanted else None
         minutes = sum(line.minutes for line in lines) if lines else STEP_MINUTES
-        steps = faults.of(lambda: job_steps(place, wish.starts_at, minutes)) if named else None
+        steps = faults.of(lambda: job_steps(place, wish.starts_at, minutes, by_staff=by_staff)) if named else None
         if phone is not None:
             phone = faults.of(lambda: e164(wish.phone or "", place.shop.country, "customer.phone"))
         faults.check()

@@ -113,6 +113,7 @@ class BookingDrafts:
         self.steps.go(
             actor, row, after or by_hand, note, {"total": row["total"], "starts_at": clock.rfc3339(start)},
             bench_id=bench, customer_id=customer, ends_at=job_end(steps, minutes),
+            contact={name: value for name, value in contact.items() if name != "quote"},
         )  # fmt: skip
 
     def tidy(self) -> None:

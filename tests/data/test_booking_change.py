@@ -178,6 +178,16 @@ def test_a_move_keeps_to_hours_grid_lead_time_and_horizon(services: Services, wh
         services.booking_changes.reschedule(holder(view), view["reference"], when)
 
 
+def test_staff_need_not_keep_the_lead_time_but_nobody_books_the_past(services: Services) -> None:
+    view, soon = booked(services), NOW + timedelta(hours=2)
+    services.database.execute_sql("UPDATE shop SET lead_minutes = 600, version = version + 1")
+    with pytest.raises(Invalid, match="too soon"):
+        services.booking_changes.reschedule(holder(view), view["reference"], soon)
+    with pytest.raises(Invalid, match="past"):
+        services.booking_changes.reschedule(STAFF, view["reference"], NOW - timedelta(hours=1))
+    assert services.booking_changes.reschedule(STAFF, view["reference"], soon)["starts_at"] == soon
+
+
 @pytest.mark.parametrize("verb", ["cancel", "reschedule"])
 def test_within_the_notice_only_staff_may_and_the_audit_says_so(services: Services, travel: Travel, verb: str) -> None:
     view = booked(services)
