@@ -34,7 +34,8 @@ def tables(db: Database) -> list[type[Model]]:
             ]
 
     class AuditPersonal(Base):
-        audit = ForeignKeyField(Audit, on_delete="CASCADE", unique=True)
+        id = None
+        audit = ForeignKeyField(Audit, on_delete="CASCADE", primary_key=True)
         customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, index=False)
         salt = TextField()
         before = JSONField(null=True)

@@ -48,7 +48,8 @@ class Audit(Base):
 class AuditPersonal(Base):
     """The personal values of an audit row, which can be erased without touching the row: it holds only their hash."""
 
-    audit = ForeignKeyField(Audit, on_delete="CASCADE", lazy_load=False, unique=True)
+    id = None  # type: ignore[assignment]  # peewee's way to drop an inherited key
+    audit = ForeignKeyField(Audit, on_delete="CASCADE", lazy_load=False, primary_key=True)
     customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, lazy_load=False, index=False)
     salt = TextField()
     before = JSONField(null=True)

@@ -55,7 +55,7 @@ class AuditRepository(Repository[Audit]):
         """Adds a row, and what is personal in it beside it."""
         id = statement.insert_one(self.database, Audit, **row)
         if personal:
-            statement.insert_one(self.database, AuditPersonal, audit_id=id, **personal)
+            statement.insert(self.database, AuditPersonal, [{"audit_id": id, **personal}])
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of rows, each with its personal values where they are not erased."""
@@ -119,14 +119,14 @@ class AuditRepository(Repository[Audit]):
         last = 0
         while True:
             query = P.select(
-                P.id, P.audit, P.salt, P.before, P.after, P.address, A.before.alias("stored_before"),
+                P.audit, P.salt, P.before, P.after, P.address, A.before.alias("stored_before"),
                 A.after.alias("stored_after"), A.address.alias("stored_address"),
             )  # fmt: skip
-            rows = self.run(query.join(A, on=(A.id == P.audit)).where(P.id > last).order_by(P.id).limit(batch))
+            rows = self.run(query.join(A, on=(A.id == P.audit)).where(P.audit > last).order_by(P.audit).limit(batch))
             yield from rows
             if len(rows) < batch:
                 return
-            last = rows[-1]["id"]
+            last = rows[-1]["audit_id"]
 
     def anybody(self) -> bool:
         """Whether there are users, whose making must have left rows."""
