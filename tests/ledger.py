@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import Database
@@ -49,6 +49,13 @@ def check_at(url: str) -> dict[str, int]:
     """`check` of the database at `url`."""
     with closing(opened(url)) as database:
         return check(database)
+
+
+def slots_at(url: str, start: str) -> int:
+    """How many benches are taken in the step that starts then."""
+    with closing(opened(url)) as database:
+        at = BookingSlot.starts_at == datetime.fromisoformat(start)
+        return int(BookingSlot.select().where(at).bind(database).count())
 
 
 def opened(url: str) -> Database:

@@ -19,13 +19,19 @@ Answered = tuple[int, Any, dict[str, str]]
 
 def volley(server: Server, bodies: Sequence[Any], **headers: str) -> list[Answered]:
     """Posts bookings, each on a connection that is open before the first is sent: status, JSON and headers of each."""
-    sent = {"Content-Type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return at_once(server, [("POST", "/api/bookings", body, sent) for body in bodies])
+
+
+def at_once(server: Server, asked: Sequence[tuple[str, str, Any, dict[str, str]]]) -> list[Answered]:
+    """The same for any requests: method, path, body and headers."""
+    kind = {"Content-Type": "application/json"}
     with ExitStack() as stack:
-        clients = [stack.enter_context(closing(HTTPConnection("127.0.0.1", server.port, 60))) for _ in bodies]
+        clients = [stack.enter_context(closing(HTTPConnection("127.0.0.1", server.port, 60))) for _ in asked]
         for client in clients:
             client.connect()
-        for client, body in zip(clients, bodies, strict=True):
-            client.request("POST", "/api/bookings", json.dumps(body), sent)
+        for client, (method, path, body, headers) in zip(clients, asked, strict=True):
+            client.request(method, path, json.dumps(body), kind | headers)
         answers = [client.getresponse() for client in clients]
         return [(answer.status, json.loads(answer.read()), dict(answer.getheaders())) for answer in answers]
 

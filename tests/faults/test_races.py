@@ -6,12 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import ledger
 from tests.server import Server, running
-from tests.volley import ROUNDS, order, slots, volley
+from tests.volley import ROUNDS, at_once, order, slots, volley
 
 CLIENTS, BENCHES = 64, 3
 
@@ -72,3 +73,32 @@ def test_one_key_sent_many_times_at_once_books_once(server: Server, url: str, ba
         assert len({(body["reference"], body["token"]) for status, body, _ in answers if status == 201}) == 1
     counted = ledger.check_at(url)
     assert counted["booking"] == counted["idempotency_key"] == ROUNDS
+
+
+def test_drafts_hold_and_confirm_no_more_than_there_are_benches(server: Server, url: str) -> None:
+    slot = next(slot for slot in slots(server)[20:] if slot["free"] == BENCHES)["starts_at"]
+    whole = order(slot)
+    begun = [body for _, body, _ in volley(server, [whole | {"draft": True, "starts_at": None}] * 30)]
+    held = at_once(server, [change(draft, "PATCH", "", {"starts_at": slot}) for draft in begun])
+    assert Counter(status for status, _, _ in held) == {200: BENCHES, 409: 30 - BENCHES}
+    confirmed = at_once(server, [change(draft, "POST", "/confirm", {}) for draft in begun for _ in range(2)])
+    assert Counter(status for status, _, _ in confirmed) == {
+        200: BENCHES, 409: BENCHES, 422: 2 * (30 - BENCHES),
+    }  # fmt: skip
+    assert ledger.slots_at(url, slot) == BENCHES
+
+
+def test_many_who_move_to_one_time_get_no_more_than_there_are_benches(server: Server, url: str) -> None:
+    free = [slot["starts_at"] for slot in slots(server)[20:] if slot["free"] == BENCHES]
+    booked = [body for _, body, _ in volley(server, [order(slot, n) for n, slot in enumerate(free[4:34])])]
+    moved = at_once(server, [change(each, "POST", "/reschedule", {"starts_at": free[0]}) for each in booked])
+    assert Counter(status for status, _, _ in moved) == {200: BENCHES, 409: 30 - BENCHES}
+    assert ledger.slots_at(url, free[0]) == BENCHES
+    now_free = {slot["starts_at"] for slot in slots(server) if slot["free"] == BENCHES}
+    left = {each["starts_at"] for each, (status, _, _) in zip(booked, moved, strict=True) if status == 200}
+    assert left <= now_free
+
+
+def change(booking: Any, method: str, verb: str, body: Any) -> tuple[str, str, Any, dict[str, str]]:
+    """A request by whoever holds a booking's token."""
+    return method, f"/api/bookings/{booking['reference']}{verb}", body, {"Authorization": f"Bearer {booking['token']}"}
