@@ -48,6 +48,14 @@ class SQLite(MonitoredSQLite, SqliteDatabase):
         self.path = path
         self._writer = threading.RLock()
 
+    def _connect(self) -> Any:
+        """Raises sqlite3.DatabaseError for a file whose very schema is damaged."""
+        peewee_own: Any = super()
+        try:
+            return peewee_own._connect()
+        except UnicodeDecodeError as problem:  # Python's driver, reading SQLite's complaint
+            raise sqlite3.DatabaseError("the file is damaged: its schema can't be read") from problem
+
     def begin(self, lock_type: str | None = None) -> None:
         """Waits for its turn to write. Raises `DatabaseUnavailable` when it does not come in time."""
         until = clock.monotonic() + PATIENCE
