@@ -51,9 +51,19 @@ def tables(db: Database) -> list[type[Model]]:
     return [StatementCount, DayFigure]
 
 
+INDEXES = (
+    Index("booking_history_at", "booking_history", "at"),
+    Index("notification_sent", "notification", "sent_at", where="sent_at IS NOT NULL"),
+)
+
+
 def up(migrator: SchemaMigrator, db: Database) -> None:
     db.create_tables(tables(db), safe=False)
+    for index in INDEXES:
+        db.execute_sql(index.sql)
 
 
 def down(migrator: SchemaMigrator, db: Database) -> None:
+    for index in INDEXES:
+        db.execute_sql(f"DROP INDEX IF EXISTS {index.name}")
     db.drop_tables(tables(db), safe=False)

@@ -14,6 +14,7 @@ from reviva.api import (
     catalog,
     catalog_change,
     customer,
+    dashboard,
     health,
     index_advice,
     metrics,
@@ -171,6 +172,9 @@ ROUTES: tuple[Endpoint, ...] = (
 
     get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
+
+    get("/api/dashboard", dashboard.read, MAY.DASHBOARD_READ, query=dashboard.DashboardQuery,
+        answer=dashboard.Dashboard),
 
     get("/api/shops", shop.list_shops, MAY.SHOPS_READ, query=shop.Shops, answer=Listed[Shop]),
     post("/api/shops", shop.add_shop, MAY.SHOPS_CHANGE, body=shop.ShopBody, answer=Shop, status=201, errors=(409,)),

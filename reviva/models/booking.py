@@ -144,7 +144,10 @@ class BookingHistory(Base):
 
     class Meta:
         table_name = "booking_history"
-        indexes = [Index("booking_history_booking", "booking_history", "booking_id, id", serves="a booking's history")]
+        indexes = [
+            Index("booking_history_booking", "booking_history", "booking_id, id", serves="a booking's history"),
+            Index("booking_history_at", "booking_history", "at", serves="what happened on a day: its figures"),
+        ]
 
 
 class IdempotencyKey(Base):

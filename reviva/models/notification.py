@@ -65,6 +65,10 @@ class Notification(Base):
                 where="status = 'sending'",
             ),
             Index("notification_status", "notification", "status, id", serves="the staff's list by status"),
+            Index(
+                "notification_sent", "notification", "sent_at", serves="the figures of a day",
+                where="sent_at IS NOT NULL",
+            ),
             Index("notification_booking", "notification", "booking_id", serves="a booking's messages"),
             Index("notification_customer", "notification", "customer_id", serves="a person's messages"),
             Index(

@@ -80,6 +80,10 @@ class DeviceModelRepository(Repository[DeviceModel]):
         query = joined(DeviceModel.select(*SUMMARY)).where(DeviceModel.active, DeviceModel.id.in_(priced))
         return self.run(query.order_by(DeviceModel.slug))
 
+    def named(self, slugs: Sequence[str]) -> list[Row]:
+        """Some models, active or not, as lists show them."""
+        return self.run(joined(DeviceModel.select(*SUMMARY)).where(DeviceModel.slug.in_(list(slugs))))
+
     def texts(self) -> list[str]:
         """The search words of every model, to make a vocabulary of."""
         return [row["search_text"] for row in _TEXTS.all(self.database)]

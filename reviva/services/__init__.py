@@ -19,6 +19,7 @@ from reviva.services.catalog import CatalogService
 from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
 from reviva.services.demo import DemoService
+from reviva.services.figure import FigureService
 from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
 from reviva.services.index_advice import IndexAdvice
@@ -74,11 +75,14 @@ class Services:
         self.booking_changes = BookingChanges(self.bookings, self.drafts, self.notifications)
         self.booking_work = BookingWork(self.bookings, self.drafts)
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
-        self.housekeeping = Housekeeping(database, self.audit_seal, self.privacy, self.origins, self.drafts)
+        self.figures = FigureService(database)
+        self.housekeeping = Housekeeping(
+            database, self.audit_seal, self.privacy, self.origins, self.drafts, self.figures
+        )
         self.backups = backup_schedule.Keeper(settings)
         self.health = HealthService(settings, database)
         self.index_advice = IndexAdvice(database)
-        self.demo = DemoService(database, self.audit)
+        self.demo = DemoService(database, self.audit, self.figures)
         self.statements = StatementService(database, settings.slow_query_ms)
 
     def start(self) -> None:

@@ -25,8 +25,10 @@ from reviva.repositories.slot import SlotRepository
 from reviva.repositories.user import UserRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.calendar import DAY
 from reviva.services.demo_history import CHUNK, SHAPES, Place, Plan, Rows, benches_needed, chunks
 from reviva.services.demo_pool import jobs, popular
+from reviva.services.figure import FigureService
 from reviva.services.shop import OpenShop, ShopService
 
 BENCHES: Final = 10
@@ -35,8 +37,8 @@ LOCKED: Final = ("booking_slot", "booking", "customer", "booking_item", "booking
 
 
 class DemoService:
-    def __init__(self, database: Database, audit: AuditService) -> None:
-        self.database, self.audit = database, audit
+    def __init__(self, database: Database, audit: AuditService, figures: FigureService) -> None:
+        self.database, self.audit, self.figures = database, audit, figures
         self.shop_finder = ShopService(database)
         self.shops, self.hours, self.benches = (
             ShopRepository(database), HoursRepository(database), BenchRepository(database),
@@ -60,6 +62,7 @@ class DemoService:
             whole = count * 4 >= self.bookings.count() and count >= 2 * CHUNK
             with bulk.rebuilding(self.database, LOCKED) if whole else nullcontext():
                 self.load(plan, told)
+            self.figures.forget(plan.today - (days + 60) * DAY)
             self.audit.record(
                 actor, "demo.make", "booking", seed, after={"bookings": count, "days": days, "shops": len(plan.places)}
             )

@@ -1,4 +1,4 @@
-"""What a server does by itself: seals the audit each second, follows the shops' origins, and forgets what is over."""
+"""What a server does by itself: seals the audit, keeps the figures of past days, follows origins, forgets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleReposit
 from reviva.repositories.user import SessionRepository
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking_draft import BookingDrafts
+from reviva.services.figure import FigureService
 from reviva.services.origin import OriginService
 from reviva.services.privacy import PrivacyService
 
@@ -39,9 +40,10 @@ class Housekeeping:
         privacy: PrivacyService,
         origins: OriginService,
         drafts: BookingDrafts,
+        figures: FigureService,
     ) -> None:
         self.database, self.audit_seal, self.privacy, self.origins = database, seal, privacy, origins
-        self.drafts = drafts
+        self.drafts, self.figures = drafts, figures
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._hourly_at = 0.0
@@ -72,9 +74,11 @@ class Housekeeping:
                 self._hourly_at = clock.monotonic() + HOUR
             self._round(partial(self.audit_seal.seal, sweep=hourly))
             if hourly:
+                self.figures.check_again()
                 self._round(self.forget)
                 self._round(self.drafts.tidy)
                 self._round(self.privacy.forget_the_silent)
+            self._round(self.figures.settle)
 
     def _round(self, work: Callable[[], Any]) -> None:
         """One piece of work with a connection of its own: one that broke must not break the next."""

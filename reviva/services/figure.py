@@ -1,0 +1,193 @@
+"""What a shop earns and how it works: days that are over are counted once and kept, the present is counted when asked.
+
+Figures are counts of steps in the bookings' histories, which are never changed, so a day's figures are final soon after
+its midnight. Nothing is added to what a booking does, and nobody waits for a hot row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database.statement import Row
+from reviva.errors import Invalid
+from reviva.models import Shop
+from reviva.models.booking import Status
+from reviva.repositories.catalog import DeviceModelRepository
+from reviva.repositories.figure import FigureRepository
+from reviva.repositories.shop import ShopRepository
+from reviva.services.calendar import DAY, Calendar
+
+SETTLED: Final = timedelta(minutes=15)
+"""After midnight: by then whatever began before it is committed."""
+TOP: Final = 10
+AT_ONCE: Final = 3
+"""Days that one round of the background work counts."""
+
+Totals = dict[tuple[date | None, str, str], tuple[int, int]]
+"""(day, measure, key) to (count, amount); models are of no day."""
+
+
+class FigureService:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.figures, self.shops = FigureRepository(database), ShopRepository(database)
+        self.models = DeviceModelRepository(database)
+        self._next: dict[str, date] = {}
+        """For each zone, the first day that may not be kept yet."""
+
+    def settle(self, most: int = AT_ONCE) -> int:
+        """Counts and keeps days that are over, oldest first, at most so many; returns how many it was."""
+        done, began = 0, None
+        for zone, shops in self.by_zone().items():
+            last = (clock.now() - SETTLED).astimezone(ZoneInfo(zone)).date() - DAY
+            if self._next.get(zone, date.min) > last:
+                continue
+            began = began or self.figures.began()
+            if began is None:
+                return done
+            first = max(self._next.get(zone, date.min), began.astimezone(ZoneInfo(zone)).date())
+            kept = self.figures.kept_days(shops, first, last)
+            for day in days(first, last):
+                if done == most:
+                    return done
+                if missing := [shop for shop in shops if (shop, day) not in kept]:
+                    counted = self.counted(zone, missing, day)  # outside the transaction, which must be short
+                    with self.database.atomic():
+                        self.figures.keep(day, missing, counted)
+                    done += 1
+                self._next[zone] = day + DAY
+        return done
+
+    def check_again(self) -> None:
+        """The next `settle` looks at every day: there may be a new shop, or a past that was added."""
+        self._next.clear()
+
+    def forget(self, first: date) -> None:
+        """Drops what is kept from a day on; the caller has the transaction open."""
+        self.figures.forget(first)
+        self.check_again()
+
+    def dashboard(self, days_back: int, slug: str | None = None) -> dict[str, Any]:
+        """The last so many days, today included, of one shop or of all, as the contract has it.
+
+        `counts`: how many bookings stand in each status; those that ended, in these days. Raises `Invalid`.
+        """
+        shops = self.chosen(slug)
+        today = max((self.today(shop) for shop in shops), default=clock.now().date())
+        first = today - (days_back - 1) * DAY
+        totals = self.totals(shops, None if slug is None else [shop.id for shop in shops], first, today)
+        ids = [shop.id for shop in shops]
+        status = by_key(totals, "status")
+        counts = {str(each): 0 for each in Status} | self.figures.standing(ids)
+        counts |= {str(end): status[end] for end in (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)}
+        came, missed = status[Status.CHECKED_IN], status[Status.NO_SHOW]
+        ready, seconds = sums(totals, "turnaround")
+        waiting = self.figures.waiting()
+        return {
+            "counts": counts,
+            "revenue": list(self.revenue(totals, first, today, shops)),
+            "top_models": self.top(by_key(totals, "model")),
+            "turnaround_hours": round(seconds / ready / 3600, 2) if ready else None,
+            "no_show_rate": round(missed / (missed + came), 4) if missed + came else None,
+            "notifications": {
+                "queued": waiting.get("queued", 0), "sending": waiting.get("sending", 0),
+                "dead": waiting.get("dead", 0), "sent": sums(totals, "message")[0],
+            },
+        }  # fmt: skip
+
+    def totals(self, shops: Sequence[Shop], only: Sequence[int] | None, first: date, last: date) -> Totals:
+        """All figures of a span of days, from what is kept and, for the days that are not, counted now."""
+        totals: Totals = {}
+        for row in self.figures.kept(only, first, last):
+            add(totals, row.get("day"), row)
+        began = self.figures.began()
+        if began is None:
+            return totals
+        for zone, ids in self.by_zone(shops).items():
+            kept = self.figures.kept_days(ids, first, last)
+            for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
+                if missing := [shop for shop in ids if (shop, day) not in kept]:
+                    for row in self.counted(zone, missing, day):
+                        add(totals, None if row["measure"] == "model" else day, row)
+        return totals
+
+    def counted(self, zone: str, shops: Sequence[int], day: date) -> list[Row]:
+        """The figures of a local day, counted from the bookings."""
+        calendar = Calendar(zone, (), (), 15)
+        return self.figures.counted(shops, calendar.instant(day, 0), calendar.instant(day + DAY, 0))
+
+    def revenue(self, totals: Totals, first: date, last: date, shops: Sequence[Shop]) -> Iterator[Row]:
+        """A row for each day; a second one only where there is revenue in a second currency."""
+        usual = shops[0].currency if shops else "GBP"
+        for day in days(first, last):
+            earned = {key: amount for (on, measure, key), (_, amount) in totals.items()
+                      if on == day and measure == "revenue"} or {usual: 0}  # fmt: skip
+            for currency, amount in sorted(earned.items()):
+                yield {"date": day.isoformat(), "amount": amount, "currency": currency}
+
+    def top(self, models: Counter[str]) -> list[Row]:
+        """The models that most bookings were made for."""
+        best = sorted(models.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
+        named = {row["slug"]: row for row in self.models.named([slug for slug, _ in best])}
+        return [
+            {
+                "model": {
+                    "slug": slug, "name": named[slug]["name"],
+                    "brand": {"slug": named[slug]["brand_slug"], "name": named[slug]["brand_name"]},
+                },
+                "bookings": count,
+            }
+            for slug, count in best if slug in named
+        ]  # fmt: skip
+
+    def chosen(self, slug: str | None) -> list[Shop]:
+        """One shop, or all. Raises `Invalid`."""
+        shops = self.shops.some() if slug is None else self.shops.some(Shop.slug == slug)
+        if slug is not None and not shops:
+            raise Invalid.field("shop", f"there is no shop {slug!r}", "unknown-shop")
+        return shops
+
+    def by_zone(self, shops: Iterable[Shop] | None = None) -> dict[str, list[int]]:
+        """The ids of shops by time zone."""
+        zones: dict[str, list[int]] = {}
+        for shop in self.shops.some() if shops is None else shops:
+            zones.setdefault(str(shop.timezone), []).append(shop.id)
+        return zones
+
+    def today(self, shop: Shop) -> date:
+        return clock.now().astimezone(ZoneInfo(str(shop.timezone))).date()
+
+
+def add(totals: Totals, day: date | None, row: Row) -> None:
+    key = (day, row["measure"], row["key"])
+    count, amount = totals.get(key, (0, 0))
+    totals[key] = count + row["count"], amount + row["amount"]
+
+
+def by_key(totals: Totals, measure: str) -> Counter[str]:
+    """The counts of one measure, all days together."""
+    counts: Counter[str] = Counter()
+    for (_, each, key), (count, _) in totals.items():
+        if each == measure:
+            counts[key] += count
+    return counts
+
+
+def sums(totals: Totals, measure: str) -> tuple[int, int]:
+    """Count and amount of one measure, all days and keys together."""
+    found = [pair for (_, each, _), pair in totals.items() if each == measure]
+    return sum(count for count, _ in found), sum(amount for _, amount in found)
+
+
+def days(first: date, last: date) -> Iterator[date]:
+    """Both ends included."""
+    while first <= last:
+        yield first
+        first += DAY

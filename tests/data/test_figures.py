@@ -1,0 +1,194 @@
+"""The figures, however they were gathered, are those that reading every booking gives."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from peewee import Database
+
+from reviva import clock
+from reviva.database.connection import open_database
+from reviva.errors import Invalid
+from reviva.models import Booking, BookingHistory, DayFigure, Notification
+from reviva.models.booking import Status
+from reviva.services import Services
+from reviva.services.booking_status import NEXT
+from tests.people import COMMAND, services_over
+
+LONDON = ZoneInfo("Europe/London")
+START = datetime(2026, 10, 20, 9, tzinfo=UTC)
+"""The clocks go back on the 25th."""
+
+
+@pytest.fixture
+def services(new_url: Callable[..., str], freeze: Callable[[datetime], None]) -> Iterator[Services]:
+    freeze(START)
+    database = open_database(new_url(seeded=True))
+    database.connect()
+    with closing(database):
+        yield services_over(database)
+
+
+def book(services: Services, rng: Random) -> int:
+    """A booking just made, without what the figures don't look at."""
+    now = clock.now()
+    database = services.database
+    shop = services.shops.find(None).id
+    (customer,) = database.execute_sql(
+        "INSERT INTO customer (name, locale, marketing_consent, notes, search_text, created_at, updated_at, version)"
+        f" VALUES ('', 'en', FALSE, '', '', '{now.isoformat(' ', 'microseconds')}',"
+        f" '{now.isoformat(' ', 'microseconds')}', 1) RETURNING id"
+    ).fetchone()
+    row = services.bookings.bookings.create(
+        reference=f"RV-{rng.getrandbits(60)}", shop=shop, customer=customer, model=rng.randint(1, 5),
+        status=Status.CONFIRMED, starts_at=now, ends_at=now + timedelta(minutes=rng.choice((30, 45, 90))),
+        currency="GBP", total=rng.randint(0, 30_000), created_at=now, updated_at=now,
+    )  # fmt: skip
+    services.bookings.bookings.add_history(row.id, None, "confirmed", now)
+    return int(row.id)
+
+
+def step(services: Services, rng: Random, id: int) -> None:
+    """Whatever may come next."""
+    row = services.bookings.bookings.get(id)
+    if following := NEXT[row.status]:
+        after = rng.choices(following, [1 if each == "cancelled" else 6 for each in following])[0]
+        services.bookings.bookings.update(id, status=after)
+        services.bookings.bookings.add_history(id, str(row.status), str(after), clock.now())
+
+
+def truth(database: Database, first: date, last: date) -> dict[str, Any]:
+    """What the dashboard should say, by reading everything."""
+    bookings = {row.id: row for row in Booking.select().bind(database).execute()}
+    history = list(BookingHistory.select().order_by(BookingHistory.id).bind(database).execute())
+    steps: Counter[str] = Counter()
+    revenue: Counter[date] = Counter()
+    models: Counter[int] = Counter()
+    came: dict[int, datetime] = {}
+    ready: dict[int, datetime] = {}
+    for row in history:
+        if row.to_status == "checked_in":
+            came.setdefault(row.booking_id, row.at)
+        if row.to_status == "ready":
+            ready[row.booking_id] = row.at
+    waits = []
+    for row in history:
+        day = row.at.astimezone(LONDON).date()
+        if not first <= day <= last:
+            continue
+        steps[row.to_status] += 1
+        models[bookings[row.booking_id].model_id] += row.from_status is None
+        if row.to_status == "completed":
+            revenue[day] += bookings[row.booking_id].total
+            if row.booking_id in came and row.booking_id in ready:
+                waits.append((ready[row.booking_id] - came[row.booking_id]).total_seconds())
+    standing = Counter(str(row.status) for row in bookings.values())
+    ends = ("completed", "cancelled", "no_show")
+    seen = steps["no_show"] + steps["checked_in"]
+    return {
+        "counts": {str(s): steps[s] if s in ends else standing[s] for s in Status},
+        "revenue": [amount for day in range((last - first).days + 1) for amount in [revenue[first + timedelta(day)]]],
+        "bookings": sorted((+models).values(), reverse=True),
+        "turnaround": round(sum(waits) / len(waits) / 3600, 2) if waits else None,
+        "no_show_rate": round(steps["no_show"] / seen, 4) if seen else None,
+    }
+
+
+def told(services: Services, days: int) -> dict[str, Any]:
+    shown = services.figures.dashboard(days)
+    return {
+        "counts": shown["counts"], "revenue": [row["amount"] for row in shown["revenue"]],
+        "bookings": [row["bookings"] for row in shown["top_models"]], "turnaround": shown["turnaround_hours"],
+        "no_show_rate": shown["no_show_rate"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_histories_and_random_settling_agree_with_the_slow_truth(
+    services: Services, travel: Callable[..., None], seed: int
+) -> None:
+    rng, ids = Random(seed), list[int]()
+    for _ in range(150):
+        act = rng.random()
+        if act < 0.15:
+            ids.append(book(services, rng))
+        elif act < 0.75 and ids:
+            for _ in range(rng.randint(1, 6)):
+                step(services, rng, rng.choice(ids[-3:]))
+                travel(seconds=rng.choice((5, 500)))
+        elif act < 0.85:
+            services.figures.settle(rng.randint(1, 9))
+        else:
+            travel(seconds=rng.choice((60, 3_000, 20_000, 70_000)))
+        if rng.random() < 0.15:
+            days = rng.choice((1, 2, 5, 30))
+            today = clock.now().astimezone(LONDON).date()
+            assert told(services, days) == truth(services.database, today - timedelta(days - 1), today)
+    services.figures.settle(100)
+    assert services.figures.settle(100) == 0
+    assert told(services, 30)["counts"]["completed"] > 0
+    today = clock.now().astimezone(LONDON).date()
+    assert told(services, 30) == truth(services.database, today - timedelta(29), today)
+
+
+def test_a_day_is_kept_once_and_only_after_its_end(services: Services, freeze: Callable[[datetime], None]) -> None:
+    book(services, Random(1))
+    assert services.figures.settle() == 0
+    freeze(datetime(2026, 10, 20, 23, 10, tzinfo=UTC))  # ten past midnight in London: somebody may still be committing
+    assert services.figures.settle() == 0
+    freeze(datetime(2026, 10, 20, 23, 16, tzinfo=UTC))
+    assert services.figures.settle() == 1
+    services.figures.check_again()
+    assert services.figures.settle() == 0
+
+
+def test_kept_days_are_not_counted_again(services: Services, travel: Callable[..., None]) -> None:
+    book(services, Random(1))
+    travel(days=2)
+    services.figures.settle()
+    DayFigure.update(count=41).where(DayFigure.measure == "status").bind(services.database).execute()
+    services.bookings.bookings.update(1, status=Status.CANCELLED)
+    services.bookings.bookings.add_history(1, "confirmed", "cancelled", clock.now())
+    totals = services.figures.totals(services.figures.chosen(None), None, date(2026, 10, 20), date(2026, 10, 22))
+    assert totals[date(2026, 10, 20), "status", "confirmed"] == (41, 0)
+    assert totals[date(2026, 10, 22), "status", "cancelled"] == (1, 0)
+
+
+def test_a_past_that_is_added_is_counted(services: Services) -> None:
+    services.demo.make(COMMAND, 200, 30, 1)
+    services.figures.settle(100)
+    services.demo.make(COMMAND, 200, 30, 2)
+    first = clock.now().astimezone(LONDON).date() - timedelta(29)
+    assert told(services, 30)["revenue"] == truth(services.database, first, first + timedelta(29))["revenue"]
+    services.figures.settle(100)
+    assert told(services, 30)["revenue"] == truth(services.database, first, first + timedelta(29))["revenue"]
+
+
+def test_shops_are_told_apart_and_together_are_all(services: Services) -> None:
+    services.demo.make(COMMAND, 100, 20, 1)
+    services.demo.make(COMMAND, 100, 20, 2)
+    services.figures.settle(10)
+    both = services.figures.dashboard(30)
+    apart = [services.figures.dashboard(30, slug) for slug in ("main", "demo-2")]
+    assert both["counts"] == {name: sum(each["counts"][name] for each in apart) for name in both["counts"]}
+    assert [row["amount"] for row in both["revenue"]] == [
+        a["amount"] + b["amount"] for a, b in zip(*(each["revenue"] for each in apart), strict=True)
+    ]
+    sent = Notification.select().where(Notification.status == "sent").bind(services.database).count()
+    assert 0 < both["notifications"]["sent"] <= sent
+    with pytest.raises(Invalid):
+        services.figures.dashboard(30, "nowhere")
+
+
+def test_an_empty_shop_has_an_empty_dashboard(services: Services) -> None:
+    shown = services.figures.dashboard(3)
+    assert set(shown["counts"].values()) == {0}
+    assert [row["date"] for row in shown["revenue"]] == ["2026-10-18", "2026-10-19", "2026-10-20"]
+    assert (shown["top_models"], shown["turnaround_hours"], shown["no_show_rate"]) == ([], None, None)
