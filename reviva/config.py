@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -88,6 +88,24 @@ class Settings(BaseSettings):
     def _at_least_minimum(cls, value: int, info: Any) -> int:
         if value < info.data.get("pool_min", 0):
             raise ValueError("must not be less than REVIVA_POOL_MIN")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        url = urlsplit(value.get_secret_value()) if value else None
+        if url and (url.scheme not in ("smtp", "smtps") or not url.hostname or (url.port or 1) < 1):
+            raise ValueError("must be like smtp://user:password@host:587?from=shop@example.com")
+        if url and "@" not in unquote(url.query.partition("from=")[2] or url.username or ""):
+            raise ValueError("needs ?from= and the address that mails come from")
+        return value
+
+    @field_validator("sms_url")
+    @classmethod
+    def _gateway(cls, value: SecretStr | None) -> SecretStr | None:
+        url = urlsplit(value.get_secret_value()) if value else None
+        if url and (url.scheme not in ("http", "https") or not url.hostname):
+            raise ValueError("must start with http:// or https://")
         return value
 
     @field_validator("public_url")

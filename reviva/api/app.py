@@ -18,6 +18,7 @@ from reviva.api import (
     health,
     index_advice,
     metrics,
+    notification,
     openapi,
     pricing,
     shop,
@@ -169,6 +170,13 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/bookings/find", booking_token.find, PUBLIC, body=booking_token.Find, answer=booking_token.Accepted,
         status=202, rate=VERY_FEW),
     post("/api/bookings/{reference}/token", booking_token.renew, MAY.BOOKING_OWN, answer=booking_token.TokenAnswer),
+
+    get("/api/notifications", notification.notifications, MAY.NOTIFICATIONS_READ, query=notification.Notifications,
+        answer=notification.NotificationPage),
+    post("/api/notifications/{id}/retry", notification.retry, MAY.NOTIFICATIONS_CHANGE,
+        answer=notification.NotificationAnswer, errors=(409,)),
+    post("/api/notifications/{id}/cancel", notification.cancel, MAY.NOTIFICATIONS_CHANGE,
+        answer=notification.NotificationAnswer, errors=(409,)),
 
     get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),

@@ -44,9 +44,11 @@ def build(settings: Settings) -> Application:
     from reviva.database import green
     from reviva.database.connection import open_pool
     from reviva.database.failures import is_connection_lost
+    from reviva.notifications.dispatcher import Dispatcher
 
     green.install()
     services = Services(settings, open_pool(settings))
+    services.drivers.append(Dispatcher(services))
     return create_app(services, Hooks(authenticate, services.origins.allows, is_connection_lost))
 
 

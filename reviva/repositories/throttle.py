@@ -76,6 +76,10 @@ class OneTimeTokenRepository(Repository[OneTimeToken]):
         rows = self.run(query)
         return rows[0]["user_id"] if rows else None
 
+    def good(self, nonce: str, now: datetime) -> bool:
+        """Whether a link can still be used."""
+        return self.exists(Link.nonce == nonce, Link.used_at.is_null(), Link.expires_at > now)
+
     def void(self, user: int, now: datetime) -> None:
         """Uses up every link of a user."""
         Link.update(used_at=now).where(Link.user == user, Link.used_at.is_null()).bind(self.database).execute()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from peewee import Database
 
 from reviva import signing
@@ -18,11 +20,13 @@ from reviva.services.booking_work import BookingWork
 from reviva.services.catalog import CatalogService
 from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
+from reviva.services.delivery import DeliveryService
 from reviva.services.demo import DemoService
 from reviva.services.figure import FigureService
 from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
 from reviva.services.index_advice import IndexAdvice
+from reviva.services.letter import LetterService
 from reviva.services.login import LoginService
 from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
@@ -39,6 +43,16 @@ from reviva.services.simulation import SimulationService
 from reviva.services.statement import StatementService
 from reviva.services.throttle import Throttle
 from reviva.services.user import UserService
+
+
+class Driver(Protocol):
+    """What calls services by itself, beside the requests."""
+
+    def start(self) -> None:
+        """Begins in the background."""
+
+    def stop(self) -> None:
+        """Ends, in bounded time."""
 
 
 class Services:
@@ -68,6 +82,8 @@ class Services:
         self.pricing_changes = PricingChangeService(database, self.audit)
         self.simulation = SimulationService(database, self.pricing_changes, self.shops)
         self.notifications = NotificationService(database)
+        self.deliveries = DeliveryService(database, self.audit)
+        self.letters = LetterService(database, settings, self.signer, self.links)
         self.bookings = BookingService(
             database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications
         )
@@ -84,6 +100,8 @@ class Services:
         self.index_advice = IndexAdvice(database)
         self.demo = DemoService(database, self.audit, self.figures)
         self.statements = StatementService(database, settings.slow_query_ms)
+        self.drivers: list[Driver] = []
+        """Filled by whoever builds the process, since they stand above the services."""
 
     def start(self) -> None:
         """In a worker, before the first request: what goes on in the background begins."""
@@ -92,9 +110,13 @@ class Services:
         self.statements.start()
         self.housekeeping.start()
         self.backups.start()
+        for driver in self.drivers:
+            driver.start()
 
     def stop(self) -> None:
         """After the last request."""
+        for driver in self.drivers:
+            driver.stop()
         self.backups.stop()
         self.housekeeping.stop()
         self.statements.stop()

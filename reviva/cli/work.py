@@ -1,0 +1,46 @@
+"""`reviva work`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import click
+
+from reviva import boot, config, logs
+from reviva.cli import cli, database_option
+from reviva.cli.opening import opened
+from reviva.database.pool import PooledPostgres
+from reviva.errors import SchemaError
+from reviva.services import Services
+from reviva.services.health_checks import migrations
+
+
+@cli.command()
+@database_option
+def work(database: str | None) -> int:
+    """Send notifications, and nothing else, until SIGTERM or SIGINT: for more than one machine."""
+    from reviva.database import green
+    from reviva.database.connection import open_pool
+    from reviva.notifications.dispatcher import Dispatcher
+
+    settings = config.load(database_url=database)
+    logs.setup(settings)
+    with opened(settings.database_url) as plain:
+        if (schema := migrations(plain)).advice:
+            raise SchemaError(f"{schema.detail}: {schema.advice}")
+    green.install()
+    services = Services(settings, open_pool(settings))
+    dispatcher, told = Dispatcher(services), threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    if isinstance(services.database, PooledPostgres):
+        services.database.start()
+    dispatcher.start()
+    click.echo("Reviva sends notifications.")
+    told.wait()
+    dispatcher.stop()
+    if isinstance(services.database, PooledPostgres):
+        services.database.stop()
+    boot.clean()
+    return 0

@@ -1,0 +1,58 @@
+"""A bound for a whole conversation: a timeout bounds each wait, and a peer that drips never reaches it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import suppress
+
+from reviva import clock
+
+
+class Deadline:
+    """Opens one socket and cuts it when the time is over, whoever waits for it then."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = clock.monotonic() + seconds
+        self._timer: threading.Timer | None = None
+        self._line: socket.socket | None = None
+
+    @property
+    def left(self) -> float:
+        """Seconds, never quite 0, which would mean no timeout."""
+        return max(self._until - clock.monotonic(), 0.001)
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A connection to the first address of a host that answers in time. Raises OSError."""
+        last: OSError | None = None
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            line = socket.socket(family, kind, protocol)
+            line.settimeout(self.left)
+            try:
+                line.connect(address)
+            except OSError as problem:
+                line.close()
+                last = problem
+                continue
+            self._watch(line)
+            return line
+        raise last or OSError("no address")
+
+    def _watch(self, line: socket.socket) -> None:
+        # A duplicate, because TLS takes the socket over and must not be pulled from under a reader.
+        self._line = socket.socket(fileno=os.dup(line.fileno()))
+        self._timer = threading.Timer(self.left, _cut, [self._line])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def close(self) -> None:
+        """No more to watch."""
+        if self._timer and self._line:
+            self._timer.cancel()
+            self._line.close()
+
+
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)

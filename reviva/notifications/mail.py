@@ -1,0 +1,132 @@
+"""Mail by SMTP: one connection for each message, over TLS where the server can."""
+
+from __future__ import annotations
+
+import hashlib
+import smtplib
+import socket
+import ssl
+from contextlib import suppress
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.policy import SMTP as POLICY
+from email.utils import format_datetime, formataddr, parseaddr
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from reviva import clock
+from reviva.notifications.deadline import Deadline
+from reviva.notifications.message import Message, TransportError
+
+SECONDS = 30.0
+"""What one message may take in all."""
+_HERE = ("localhost", "127.0.0.1", "::1")
+
+
+class Mail:
+    """`url` is REVIVA_SMTP_URL, which the settings have checked."""
+
+    def __init__(self, url: str, seconds: float = SECONDS) -> None:
+        parts = urlsplit(url)
+        self.seconds, self.secure = seconds, parts.scheme == "smtps"
+        self.host, self.port = parts.hostname or "", parts.port or (465 if self.secure else 25)
+        self.user, self.password = unquote(parts.username or ""), unquote(parts.password or "")
+        # Not parse_qs, which would read the + of shop+mails@example.com as a space.
+        self.name, self.address = parseaddr(unquote(parts.query.partition("from=")[2].partition("&")[0]) or self.user)
+        self.domain = self.address.rpartition("@")[2]
+        self.tls = ssl.create_default_context()
+        if not self.secure and not self.user:
+            # Nothing to steal by posing as the server but the mail itself, which would otherwise go in clear.
+            self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
+
+    def send(self, message: Message) -> None:
+        """Raises `TransportError`; permanent where the server refuses this recipient or this content."""
+        mail = self.compose(message)
+        deadline = Deadline(self.seconds)
+        try:
+            server = _Server(self, deadline)
+            try:
+                server.open(self)
+                self._hand_over(server, mail, message.recipient)
+            finally:
+                server.close()
+        except (OSError, smtplib.SMTPException) as problem:
+            raise TransportError(f"{self.host}:{self.port}: {_said(problem)}") from problem
+        finally:
+            deadline.close()
+
+    def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, recipient: str) -> None:
+        try:
+            server.send_message(mail, self.address, [recipient])
+        except smtplib.SMTPRecipientsRefused as problem:
+            code, text = problem.recipients[recipient]
+            raise TransportError(f"the recipient was refused: {code} {_text(text)}", permanent=code >= 500) from problem
+        except smtplib.SMTPDataError as problem:
+            permanent = problem.smtp_code >= 500
+            raise TransportError(f"the mail was refused: {_said(problem)}", permanent=permanent) from problem
+        except smtplib.SMTPNotSupportedError as problem:
+            raise TransportError("the server takes no such address", permanent=True) from problem
+        with suppress(OSError, smtplib.SMTPException):
+            server.quit()  # the server has the mail by now, however it says good-bye
+
+    def compose(self, message: Message) -> EmailMessage:
+        """The mail. Raises a permanent `TransportError` where a header would hold a line break."""
+        mail = EmailMessage(POLICY)
+        try:
+            mail["From"] = formataddr((message.sender or self.name, self.address))
+            mail["To"] = message.recipient
+            mail["Subject"] = message.subject
+            if message.reply_to:
+                mail["Reply-To"] = message.reply_to
+            if len(mail["To"].addresses) != 1:
+                raise ValueError("not one address")
+        except (ValueError, IndexError, MessageError) as problem:
+            raise TransportError(f"the mail can't be addressed: {problem}", permanent=True) from problem
+        mail["Date"] = format_datetime(clock.now())
+        mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:40]}@{self.domain}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        mail.add_alternative(message.html, subtype="html")
+        return mail
+
+
+class _Server(smtplib.SMTP):
+    """smtplib's client over a socket that is cut at the deadline."""
+
+    def __init__(self, mail: Mail, deadline: Deadline) -> None:
+        # Without a name of our own, smtplib would ask the DNS for one, without a bound.
+        super().__init__(local_hostname=mail.domain, timeout=mail.seconds)
+        self._mail, self._deadline = mail, deadline
+        self._host = mail.host
+
+    def _get_socket(self, host: str, port: int, timeout: Any) -> socket.socket:
+        line = self._deadline.connect(host, port)
+        return self._mail.tls.wrap_socket(line, server_hostname=host) if self._mail.secure else line
+
+    def open(self, mail: Mail) -> None:
+        """Connects, goes over to TLS where that is offered, and logs in."""
+        code, text = self.connect(mail.host, mail.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, text)
+        self.ehlo_or_helo_if_needed()
+        secure = mail.secure
+        if not secure and self.has_extn("starttls"):
+            self.starttls(context=mail.tls)
+            self.ehlo()
+            secure = True
+        if mail.user and not secure and mail.host not in _HERE:
+            raise smtplib.SMTPException("the server offers no TLS, and the password does not go without")
+        if mail.user and mail.password:
+            self.login(mail.user, mail.password)
+
+
+def _said(problem: BaseException) -> str:
+    if isinstance(problem, smtplib.SMTPResponseException):
+        return f"{problem.smtp_code} {_text(problem.smtp_error)}"
+    if isinstance(problem, smtplib.SMTPSenderRefused):
+        return f"{problem.smtp_code} {_text(problem.smtp_error)}"
+    return str(problem) or type(problem).__name__
+
+
+def _text(said: bytes | str) -> str:
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else said

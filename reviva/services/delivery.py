@@ -1,0 +1,107 @@
+"""Handing messages out to whoever sends them, and what came of it; and what the staff do about the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final
+
+from peewee import Database
+
+from reviva import clock
+from reviva.database.borrow import borrowed
+from reviva.database.statement import Row
+from reviva.errors import Conflict, NotFound
+from reviva.logs import mask
+from reviva.models.notification import Channel, NotificationStatus
+from reviva.paging import ListQuery, Page
+from reviva.repositories.notification import NotificationRepository
+from reviva.retry import delays
+from reviva.services.actor import Actor
+from reviva.services.audit import AuditService
+
+LEASE: Final = timedelta(seconds=90)
+"""How long a message is its sender's: three times what sending may take."""
+MOST: Final = 10
+"""Attempts, which take from half a day to a whole one: a mail server may be away for a night."""
+FIRST, CAP, FACTOR = 30.0, 6 * 3600.0, 3.0
+"""Seconds to the second attempt, the most seconds between two, and how they grow."""
+
+S = NotificationStatus
+
+
+class DeliveryService:
+    """`claim`, then send with no transaction open, then `sent`, `failed` or `dropped`."""
+
+    def __init__(self, database: Database, audit: AuditService) -> None:
+        self.database, self.audit = database, audit
+        self.rows = NotificationRepository(database)
+
+    def claim(self, channel: Channel) -> Row | None:
+        """A message that is this caller's alone for `LEASE`, its attempt counted; None when nothing is due."""
+        with borrowed(self.database):
+            now = clock.now()
+            if not self.rows.waits(channel, now):  # so that an idle dispatcher never asks for SQLite's write lock
+                return None
+            with self.database.atomic():
+                return self.rows.claim(channel, now, now + LEASE)
+
+    def sent(self, row: Row, channel: Channel) -> None:
+        """It went out, by `channel`."""
+        with borrowed(self.database), self.database.atomic():
+            self.rows.sent(row["id"], channel, clock.now())
+
+    def failed(self, row: Row, error: str, permanent: bool) -> None:
+        """It did not go out: it is tried again later, or is dead."""
+        over = permanent or row["attempts"] >= MOST
+        values = {"status": S.DEAD} if over else {"status": S.QUEUED, "due_at": clock.now() + backoff(row["attempts"])}
+        self._settle(row, **values, last_error=mask(error)[:500])
+
+    def dropped(self, row: Row, reason: str) -> None:
+        """There is no more reason to send it."""
+        self._settle(row, status=S.CANCELLED, last_error=reason)
+
+    def _settle(self, row: Row, **values: Any) -> None:
+        with borrowed(self.database), self.database.atomic():
+            self.rows.settle(row["id"], row["leased_until"], **values)
+
+    def list(self, wanted: ListQuery) -> Page[Row]:
+        """A page of messages, newest first unless sorted otherwise."""
+        return self.rows.listed(wanted)
+
+    def retry(self, actor: Actor, id: int) -> Row:
+        """Queues a dead or cancelled message anew, all attempts before it. Raises `NotFound` and `Conflict`."""
+        fresh = {"status": S.QUEUED, "attempts": 0, "due_at": clock.now(), "leased_until": None}
+        return self._change(actor, id, "retry", (S.DEAD, S.CANCELLED), fresh)
+
+    def cancel(self, actor: Actor, id: int) -> Row:
+        """Takes a queued message out of the queue. Raises `NotFound`, and `Conflict` for any other."""
+        return self._change(actor, id, "cancel", (S.QUEUED,), {"status": S.CANCELLED})
+
+    def _change(
+        self, actor: Actor, id: int, verb: str, before: Sequence[NotificationStatus], values: dict[str, Any]
+    ) -> Row:
+        with self.database.atomic():
+            row = self._get(id)
+            if not row["recipient"]:
+                raise Conflict("Whom this was for has been erased.")
+            if not self.rows.move(id, before, **values):
+                raise Conflict(f"This notification is {row['status']}; to {verb}, it must be {' or '.join(before)}.")
+            after = self._get(id)
+            self.audit.record(
+                actor, f"notification.{verb}", "notification", id, before={"status": row["status"]},
+                after={"status": after["status"]}, customer=row["customer_id"],
+            )  # fmt: skip
+            return after
+
+    def _get(self, id: int) -> Row:
+        row = self.rows.one(id)
+        if row is None:
+            raise NotFound(f"There is no notification {id}.")
+        return row
+
+
+def backoff(attempts: int) -> timedelta:
+    """How long to wait after so many attempts."""
+    return timedelta(seconds=next(islice(delays(FIRST, CAP, FACTOR), attempts - 1, None)))

@@ -1,0 +1,351 @@
+"""Sending what is queued: once while leases hold, again after any failure, and never in the way of the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from peewee import Database
+
+from reviva import clock
+from reviva.config import Settings
+from reviva.database.connection import open_database
+from reviva.models.notification import Channel, Notification, NotificationStatus
+from reviva.notifications.dispatcher import Dispatcher, open_transports
+from reviva.notifications.mail import Mail
+from reviva.notifications.message import Message, TransportError
+from reviva.services import Services
+from reviva.services.delivery import LEASE, MOST, backoff
+from tests.mailbox import Gateway, Mailbox, gateway, mailbox
+from tests.people import make_booking, services_over
+
+REFERENCE = "RV-AAAA2222"
+S = NotificationStatus
+Travel = Callable[..., None]
+
+
+@pytest.fixture
+def box() -> Iterator[Mailbox]:
+    with mailbox() as box:
+        yield box
+
+
+@pytest.fixture
+def texts() -> Iterator[Gateway]:
+    with gateway() as found:
+        yield found
+
+
+@pytest.fixture
+def services(database: Database, box: Mailbox, texts: Gateway) -> Services:
+    return services_over(database, smtp_url=box.url, sms_url=texts.url, public_url="https://shop.example")
+
+
+@pytest.fixture
+def dispatcher(services: Services) -> Dispatcher:
+    return Dispatcher(services)
+
+
+def queue(
+    services: Services, key: str = "k", template: str = "account_locked", to: str = "a@example.com", **more: Any
+) -> int:
+    return services.login.notifications.queue(key, template, to, **more)
+
+
+def drain(dispatcher: Dispatcher) -> int:
+    """Sends all that is due; returns how many it took up."""
+    return sum(1 for channel in Channel for _ in iter(partial(dispatcher.step, channel), False))
+
+
+def stored(services: Services, id: int) -> Notification:
+    return services.login.notifications.get(id)
+
+
+def booked(services: Services, **more: Any) -> int:
+    now = clock.now()
+    customer = services.customers.customers.create(
+        email="ada@example.com", email_key="ada@example.com", name="Ada", created_at=now, updated_at=now
+    )
+    return make_booking(services, REFERENCE, customer.id, **more)
+
+
+def test_a_message_is_sent_once_and_says_so(services: Services, dispatcher: Dispatcher, box: Mailbox) -> None:
+    later = queue(services, "later", due_at=clock.now() + timedelta(hours=1))
+    id = queue(services)
+    assert drain(dispatcher) == 1
+    row = stored(services, id)
+    assert (row.status, row.attempts, row.leased_until, row.last_error) == (S.SENT, 1, None, None)
+    assert row.sent_at is not None
+    assert stored(services, later).status == S.QUEUED
+    assert drain(dispatcher) == 0
+    assert [mail["To"] for mail in box.mails] == ["a@example.com"]
+
+
+@pytest.mark.parametrize("reply", ["451 try later", "drop"])
+def test_what_fails_for_now_is_sent_again_with_the_same_id(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel, reply: str
+) -> None:
+    id = queue(services)
+    box.at_end = reply
+    drain(dispatcher)
+    row = stored(services, id)
+    assert (row.status, row.attempts) == (S.QUEUED, 1)
+    assert timedelta(seconds=14) < row.due_at - clock.now() <= timedelta(seconds=30)
+    assert drain(dispatcher) == 0
+    travel(seconds=31)
+    box.at_end = "250 OK"
+    drain(dispatcher)
+    row = stored(services, id)
+    assert (row.status, row.attempts, row.last_error) == (S.SENT, 2, None)
+    assert set(box.ids.values()) == {2}
+
+
+@pytest.mark.parametrize("place", ["at_recipient", "at_end"])
+def test_what_is_refused_for_good_is_dead_at_once(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, place: str
+) -> None:
+    setattr(box, place, "550 never, token=abc.def")
+    id = queue(services)
+    drain(dispatcher)
+    row = stored(services, id)
+    assert (row.status, row.attempts) == (S.DEAD, 1)
+    assert "550 never" in str(row.last_error)
+    assert "abc.def" not in str(row.last_error)
+
+
+def test_a_server_that_is_away_uses_up_the_attempts_and_others_flow_on(
+    services: Services, box: Mailbox, texts: Gateway, travel: Travel
+) -> None:
+    with closing(open_port()) as port:
+        away = f"smtp://127.0.0.1:{port.getsockname()[1]}?from=a@example.com"
+    transports = open_transports(Settings(smtp_url=away, sms_url=texts.url))
+    dispatcher = Dispatcher(services, transports)
+    booking = booked(services)
+    id = queue(services)
+    for n in range(1, MOST + 1):
+        queue(
+            services,
+            f"sms{n}",
+            "booking_ready",
+            "+44",
+            channel=Channel.SMS,
+            payload={"reference": REFERENCE},
+            booking=booking,
+        )
+        drain(dispatcher)
+        row = stored(services, id)
+        assert (row.attempts, row.status) == (n, S.DEAD if n == MOST else S.QUEUED)
+        travel(hours=7)
+    assert drain(dispatcher) == 0
+    assert len(texts.texts) == MOST
+
+
+def open_port() -> Any:
+    import socket
+
+    found = socket.socket()
+    found.bind(("127.0.0.1", 0))
+    return found
+
+
+def test_waiting_grows_to_a_cap() -> None:
+    longest = [max(backoff(n) for _ in range(50)) for n in range(1, MOST)]
+    assert longest[0] <= timedelta(seconds=30)
+    assert longest == sorted(longest[:7]) + longest[7:]
+    assert max(longest) <= timedelta(hours=6)
+    assert min(backoff(MOST) for _ in range(50)) >= timedelta(hours=3)
+
+
+def test_a_killed_senders_message_is_taken_over_when_its_lease_lapses(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel
+) -> None:
+    id = queue(services)
+    lost = services.deliveries.claim(Channel.EMAIL)
+    assert lost is not None
+    assert drain(dispatcher) == 0
+    travel(seconds=LEASE.total_seconds() + 1)
+    assert drain(dispatcher) == 1
+    assert (stored(services, id).status, stored(services, id).attempts) == (S.SENT, 2)
+    services.deliveries.failed(lost, "late", permanent=True)
+    assert stored(services, id).status == S.SENT, "who lost the lease has no more say"
+    assert len(box.mails) == 1
+
+
+def test_a_late_sender_that_succeeded_spares_the_next_attempt(
+    services: Services, dispatcher: Dispatcher, travel: Travel
+) -> None:
+    id = queue(services)
+    slow = services.deliveries.claim(Channel.EMAIL)
+    assert slow is not None
+    travel(seconds=LEASE.total_seconds() + 1)
+    second = services.deliveries.claim(Channel.EMAIL)
+    assert second is not None
+    services.deliveries.failed(second, "451", permanent=False)
+    services.deliveries.sent(slow, Channel.EMAIL)
+    travel(hours=1)
+    assert drain(dispatcher) == 0
+    assert stored(services, id).status == S.SENT
+
+
+def test_what_kills_its_sender_each_time_is_dead_and_never_in_the_way(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel
+) -> None:
+    poison = queue(services, "poison")
+    for _ in range(MOST):
+        assert services.deliveries.claim(Channel.EMAIL) is not None
+        travel(seconds=LEASE.total_seconds() + 1)
+    good = queue(services, "good")
+    assert drain(dispatcher) == 2
+    assert (stored(services, poison).status, stored(services, good).status) == (S.DEAD, S.SENT)
+    assert len(box.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("template", "to", "payload"),
+    [
+        ("no_such_template", "a@example.com", {}),
+        ("account_locked", "a@example.com\r\nBcc: b@example.com", {}),
+        ("account_locked", "a@example.com, b@example.com", {}),
+        ("booking_ready", "a@example.com", {"reference": None, "link": 7}),
+    ],
+)
+def test_a_message_that_can_not_be_made_stops_no_other(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, template: str, to: str, payload: Any
+) -> None:
+    bad = queue(services, "bad", template, to, payload=payload)
+    good = queue(services, "good")
+    drain(dispatcher)
+    assert stored(services, good).status == S.SENT
+    assert stored(services, bad).status in (S.DEAD, S.CANCELLED)
+    assert len(box.mails) == 1
+
+
+def test_a_bug_in_a_transport_is_a_failed_attempt(services: Services) -> None:
+    class Broken:
+        def send(self, message: Message) -> None:
+            raise RuntimeError("secret of the house")
+
+    id = queue(services)
+    drain(Dispatcher(services, {Channel.EMAIL: Broken()}))
+    row = stored(services, id)
+    assert (row.status, row.last_error) == (S.QUEUED, "RuntimeError")
+
+
+def test_two_dispatchers_send_each_message_once(
+    services: Services, database_url: str, box: Mailbox, texts: Gateway
+) -> None:
+    for n in range(200):
+        queue(services, f"k{n}", to=f"a{n}@example.com")
+    taken: list[int] = []
+
+    def work() -> None:
+        own = open_database(database_url)
+        over = services_over(own, smtp_url=box.url, sms_url=texts.url)
+        taken.append(drain(Dispatcher(over)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == 200
+    assert all(taken), "each of them had a share"
+    assert len(box.ids) == len(box.mails) == 200
+    assert services.login.notifications.count(Notification.status == S.SENT, Notification.attempts == 1) == 200
+
+
+def test_a_channel_without_a_transport_goes_to_the_log_without_its_secret(
+    services: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    booked(services)
+    id = queue(services, "n", "booking_confirmed", payload={"reference": REFERENCE})
+    drain(Dispatcher(services, {}))
+    row = stored(services, id)
+    assert (row.status, row.channel, row.attempts) == (S.SENT, Channel.LOG, 1)
+    assert "booking_confirmed by email" in caplog.text
+    assert services.booking_tokens.of(REFERENCE).partition(".")[2] not in caplog.text
+    assert "a@example.com" not in caplog.text
+
+
+@pytest.mark.parametrize("changes", [{"status": "cancelled"}, {"status": "no_show"}, {"hours": 0}, {"hours": 25}])
+def test_a_reminder_without_a_reason_is_not_sent(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, changes: dict[str, Any]
+) -> None:
+    if "hours" in changes:
+        starts_at = clock.now() + timedelta(hours=changes["hours"])
+        changes = {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=1)}
+    booked(services, **changes)
+    id = queue(services, "r", "booking_reminder", payload={"reference": REFERENCE})
+    drain(dispatcher)
+    row = stored(services, id)
+    assert row.status == S.CANCELLED
+    assert row.last_error
+    assert box.mails == []
+
+
+def test_a_link_that_is_too_old_is_not_sent(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel
+) -> None:
+    with services.database.atomic():
+        services.login.send_link(None, "password_reset")
+    nonce = services.links.links.some()[-1].nonce
+    id = queue(services, "old", "password_reset", payload={"link": nonce})
+    travel(minutes=61)
+    drain(dispatcher)
+    assert stored(services, id).status == S.CANCELLED
+    assert box.mails == []
+
+
+def test_a_slow_mail_server_is_cut_off_and_the_mail_kept(services: Services, box: Mailbox) -> None:
+    box.at_end = "hang"
+    id = queue(services)
+    drain(Dispatcher(services, {Channel.EMAIL: Mail(box.url, seconds=0.3)}))
+    row = stored(services, id)
+    assert (row.status, row.attempts) == (S.QUEUED, 1)
+    assert row.last_error
+
+
+def test_text_messages_are_posted_and_refusals_told_apart(
+    services: Services, dispatcher: Dispatcher, texts: Gateway, travel: Travel, freeze: Callable[[datetime], None]
+) -> None:
+    freeze(datetime(2030, 7, 1, 7, 30, tzinfo=UTC))
+    starts_at = datetime(2030, 7, 1, 9, 30, tzinfo=UTC)
+    booking = booked(services, starts_at=starts_at, ends_at=starts_at + timedelta(hours=1))
+    outcomes = {200: S.SENT, 204: S.SENT, 400: S.DEAD, 408: S.QUEUED, 429: S.QUEUED, 500: S.QUEUED, 302: S.DEAD}
+    for status, expected in outcomes.items():
+        texts.status = status
+        id = queue(
+            services, f"s{status}", "booking_reminder", "+442079460018", channel=Channel.SMS, booking=booking,
+            payload={"reference": REFERENCE},
+        )  # fmt: skip
+        drain(dispatcher)
+        assert stored(services, id).status == expected, status
+    key, body = texts.texts[0]
+    assert key == "s200"
+    assert body["to"] == "+442079460018"
+    assert (
+        f"Main: your appointment {REFERENCE} is on Monday, 1 July 2030, 10:30. https://shop.example/track/"
+        in body["text"]
+    )
+    assert texts.headers["Authorization"].startswith("Basic ")
+    texts.status = 200
+    travel(seconds=31)
+    drain(dispatcher)
+    assert [key for key, _ in texts.texts].count("s500") == 2
+
+
+def test_a_gateway_that_drips_is_cut_off(services: Services, texts: Gateway) -> None:
+    from reviva.notifications.sms import Sms
+
+    texts.drips.set()
+    with pytest.raises(TransportError) as cut:
+        Sms(texts.url, seconds=0.3).send(Message("k", "+44", "text"))
+    assert not cut.value.permanent
+    assert "p@ss" not in cut.value.detail
+    assert "key" not in cut.value.detail

@@ -1,0 +1,118 @@
+"""A mail server and a text message gateway on this machine, which answer as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+import orjson
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+class Mailbox:
+    """`at_recipient` and `at_end` are replies (`550 no`), to which `drop` and `hang` may be added at the end."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.at_recipient = self.at_end = "250 OK"
+        self.arrived = threading.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.port}?from=shop+mails@example.com"
+
+    @property
+    def ids(self) -> Counter[str]:
+        """How often each Message-ID came in."""
+        return Counter(str(mail["Message-ID"]) for mail in self.mails)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.at_recipient
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = cast(bytes, envelope.content)
+        self.mails.append(cast(EmailMessage, message_from_bytes(content, policy=policy.default)))
+        self.arrived.set()
+        if self.at_end == "drop":
+            assert server.transport is not None
+            server.transport.abort()
+        if self.at_end == "hang":
+            await asyncio.sleep(3600)
+        return self.at_end
+
+
+@contextmanager
+def mailbox() -> Iterator[Mailbox]:
+    box, loop = Mailbox(), asyncio.new_event_loop()
+    # Not aiosmtpd's controller, which can't be told to take any free port.
+    server = loop.run_until_complete(
+        loop.create_server(lambda: SMTP(box, hostname="localhost", loop=loop), "127.0.0.1", 0)
+    )
+    box.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield box
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        server.close()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+class Gateway:
+    def __init__(self) -> None:
+        self.status = 200
+        self.drips = threading.Event()
+        """Set: the answer begins and never ends."""
+        self.closed = threading.Event()
+        self.texts: list[tuple[str, dict[str, Any]]] = []
+        """Idempotency-Key and body."""
+        self.headers: dict[str, str] = {}
+        self.url = ""
+
+
+@contextmanager
+def gateway() -> Iterator[Gateway]:
+    found = Gateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.headers = dict(self.headers)
+            body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            found.texts.append((self.headers["Idempotency-Key"], body))
+            try:
+                while found.drips.is_set() and not found.closed.wait(0.01):
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n"[:1])
+            except OSError:
+                return
+            self.send_response(found.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.url = f"http://user:p%40ss@127.0.0.1:{server.server_port}/send?key=k"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield found
+    finally:
+        found.closed.set()
+        server.shutdown()
+        server.server_close()
