@@ -92,7 +92,7 @@ def gateway() -> Iterator[Gateway]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            found.headers = dict(self.headers)
+            found.headers = {name.lower(): value for name, value in self.headers.items()}
             body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
             found.texts.append((self.headers["Idempotency-Key"], body))
             try:

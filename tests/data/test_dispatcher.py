@@ -333,7 +333,7 @@ def test_text_messages_are_posted_and_refusals_told_apart(
         f"Main: your appointment {REFERENCE} is on Monday, 1 July 2030, 10:30. https://shop.example/track/"
         in body["text"]
     )
-    assert texts.headers["Authorization"].startswith("Basic ")
+    assert texts.headers["authorization"].startswith("Basic ")
     texts.status = 200
     travel(seconds=31)
     drain(dispatcher)
