@@ -196,7 +196,7 @@ def test_mail_is_asked_but_not_sent() -> None:
     server = Controller(Sink(), hostname="127.0.0.1", port=free_port())
     server.start()
     try:
-        url = f"smtp://user:secret@127.0.0.1:{server.port}"
+        url = f"smtp://user:secret@127.0.0.1:{server.port}?from=shop@example.com"
         assert checks.mail(Settings(smtp_url=url)).ok
     finally:
         server.stop()
@@ -209,7 +209,7 @@ def test_mail_is_asked_but_not_sent() -> None:
 def test_a_mail_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MAIL_TIMEOUT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert checks.mail(Settings(smtp_url=f"smtp://127.0.0.1:{silent.getsockname()[1]}")).advice
+        assert checks.mail(Settings(smtp_url=f"smtp://127.0.0.1:{silent.getsockname()[1]}?from=a@b.c")).advice
 
 
 @pytest.mark.parametrize(
