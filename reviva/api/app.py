@@ -221,4 +221,6 @@ def create_app(services: Any, hooks: Hooks | None = None) -> Application:
     """The WSGI application over `services`."""
     if statements := getattr(services, "statements", None):
         statements.told = metrics.count_statements
+    if keeper := getattr(getattr(services, "database", None), "keeper", None):
+        keeper.told = metrics.PoolMetrics().show
     return Application(services, ROUTES, hooks or Hooks(who.authenticate, services.origins.allows))

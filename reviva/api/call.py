@@ -85,11 +85,11 @@ class Call:
     def actor(self) -> Any:
         """Who is calling, or None: a bad token counts as none, because the endpoint decides what it needs."""
         if not self._asked:
-            self._asked = True
             try:
                 self._actor = self.authenticate(self)
             except NotAuthenticated:
                 self._actor = None
+            self._asked = True  # only now: who could not be looked up because a connection broke is asked again
         return self._actor
 
 

@@ -10,11 +10,20 @@ import os
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from reviva.boot import MEASURES
 from reviva.database.figures import Figures
+from reviva.database.pool_statistics import PoolStatistics
 from reviva.database.statement_shape import name_of
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -32,6 +41,22 @@ _rows = Counter("reviva_statement_rows", "Rows that statements returned or chang
 _errors = Counter("reviva_statement_errors", "Statements that failed.", _OF_SHAPE)
 _slow = Counter("reviva_statement_slow", "Statements slower than REVIVA_SLOW_QUERY_MS.", _OF_SHAPE)
 _repeated = Counter("reviva_statement_repeated", "Requests that ran a statement again and again (N+1).", _OF_SHAPE)
+
+_pool_now: Final = {
+    name: Gauge(f"reviva_pool_{name}", f"Database connections: {words}.", multiprocess_mode="livesum")
+    for name, words in {
+        "open": "open", "in_use": "lent to a request", "idle": "free", "waiting": "requests that wait for one",
+    }.items()
+}  # fmt: skip
+_pool_ever: Final = {
+    f"{name}_total": Counter(f"reviva_pool_{name}", f"Database connections: {words}.")
+    for name, words in {
+        "checkouts": "times that one was asked for", "opened": "opened", "closed": "closed",
+        "errors": "could not be opened, or found broken", "timeouts": "requests that got none in time",
+        "abandoned": "not given back by who took them", "waits": "requests that had to wait for one",
+        "wait_seconds": "seconds that requests waited for one",
+    }.items()
+}  # fmt: skip
 
 
 class RouteMetrics:
@@ -65,6 +90,21 @@ def count_statements(taken: Iterable[Figures]) -> None:
         ):  # fmt: skip
             if amount:
                 counter.labels(*labels).inc(amount)
+
+
+class PoolMetrics:
+    """What one worker's pool tells of itself from time to time."""
+
+    def __init__(self) -> None:
+        self._before = dict.fromkeys(_pool_ever, 0.0)
+
+    def show(self, now: PoolStatistics) -> None:
+        """How it is, and what happened since the last time."""
+        for name, gauge in _pool_now.items():
+            gauge.set(getattr(now, name))
+        for name, counter in _pool_ever.items():
+            counter.inc(getattr(now, name) - self._before[name])
+            self._before[name] = getattr(now, name)
 
 
 def exposition() -> bytes:

@@ -16,6 +16,7 @@ from reviva.api.metrics import RouteMetrics
 from reviva.api.problem import ConnectionLost, looks_lost
 from reviva.api.ratelimit import Limiter
 from reviva.api.render import to_json
+from reviva.database.units import retrying
 from reviva.errors import Forbidden, NotAuthenticated, NotFound
 
 SESSION_COOKIE = "reviva_session"
@@ -73,7 +74,8 @@ class Serving:
             return self._finish(call, self._answer(call, raw))
         database.connect()
         try:
-            result = self._answer(call, raw)
+            # A request that has sent no COMMIT left no trace, and can begin anew on another connection.
+            result = retrying(database, lambda: self._answer(call, raw), attempts=3)
         finally:
             database.close()
         return self._finish(call, result)

@@ -44,17 +44,17 @@ class PooledPostgres(Monitored, PooledPostgresqlDatabase):
         self.places = Places(
             connector, minimum=minimum, maximum=maximum, timeout=timeout, idle_timeout=idle_timeout, lifetime=lifetime
         )
-        self._keeper = Keeper(self.places, health_interval)
+        self.keeper = Keeper(self.places, health_interval)
         super().__init__(connector.database, autoconnect=False)
 
     def start(self) -> None:
         """Open the minimum and keep the pool in health, in the background."""
         self.places.start()
-        self._keeper.start()
+        self.keeper.start()
 
     def stop(self, seconds: float = 10.0) -> int:
         """Lend no more, wait for what is lent at most `seconds`, close all; returns how many were not given back."""
-        self._keeper.stop()
+        self.keeper.stop()
         return self.places.stop(seconds)
 
     def statistics(self) -> PoolStatistics:

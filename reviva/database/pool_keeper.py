@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import random
 import threading
+from collections.abc import Callable
 
 from reviva import clock
 from reviva.database.pool_places import Places
+from reviva.database.pool_statistics import PoolStatistics
 from reviva.retry import delays
 
 log = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ class Keeper:
     def __init__(self, places: Places, interval: float) -> None:
         self._places = places
         self._interval = interval
+        self.told: Callable[[PoolStatistics], None] = lambda statistics: None
+        """Hears every half second or more often what the pool is doing; the metrics are what wants to know."""
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -50,6 +54,7 @@ class Keeper:
                     self._places.check()
                     check_at = clock.monotonic() + self._interval * random.uniform(0.9, 1.1)
                 self.tend()
+                self.told(self._places.statistics())
             except Exception:
                 log.exception("the pool's keeper failed, and goes on")
             if self._places.away:

@@ -114,7 +114,8 @@ class BookingService:
 
         With `replay`, a request that was answered before gets that answer again.
         """
-        with self.database.atomic():
+
+        def work() -> Booked:
             if (known := self.replayed(replay)) is not None:
                 return known
             place, device, lines, steps, phone = self.understood(wish, by_staff=actor.staff)
@@ -131,6 +132,8 @@ class BookingService:
             items = [booking_view.line_item(line) for line in lines]
             view = booking_view.view(named(row, wish, phone, place, device), items, [first_step(row)])
             return self.booked(row, view, replay)
+
+        return self.steps.unit(work)
 
     def understood(self, wish: Wish, by_staff: bool) -> tuple[OpenShop, Row, list[Line], list[datetime], str | None]:
         """The shop, the model, the prices, the bench's steps and the telephone number of a wish.

@@ -15,6 +15,7 @@ from reviva import clock
 from reviva.config import Settings
 from reviva.database import health, migration
 from reviva.database.ddl import backend
+from reviva.database.green import limited
 from reviva.database.pool import PooledPostgres
 from reviva.database.sqlite import KeptSQLite
 from reviva.errors import RevivaError, SchemaError
@@ -23,6 +24,8 @@ from reviva.services.health_checks import Check
 
 AWAY = (peewee.PeeweeException, psycopg2.Error, RevivaError)
 """What a database that can't be reached or used raises."""
+PATIENCE = 2.0
+"""Seconds that a database has to prove itself ready: whoever asks that often gives up soon."""
 
 
 class HealthService:
@@ -38,7 +41,7 @@ class HealthService:
     def ready(self) -> bool:
         """Whether the database answers and its schema is this program's."""
         try:
-            with self.database.connection_context():
+            with self.database.connection_context(), limited(PATIENCE):
                 return self._answers()
         except AWAY:
             return False
