@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -107,9 +107,7 @@ def check_pools(server: Server, url: str) -> None:
 def late(failed: list[Answered], away: list[tuple[float, float]]) -> list[Answered]:
     """Those that failed though they were sent when the database had been back for 2 s, or was not away yet."""
     return [
-        each
-        for each in failed
-        if not any(each.ended > begin and each.began < end + HEALING for begin, end in away)
+        each for each in failed if not any(each.ended > begin and each.began < end + HEALING for begin, end in away)
     ]
 
 
