@@ -1,0 +1,214 @@
+"""Finding a device: however it is typed, and the same on both databases."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from tests import databases
+from tests.api.shopfront import Shopfront, faults
+from tests.repairs import data_folder, records
+
+
+@pytest.fixture(scope="module")
+def fronts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Shopfront]]:
+    """The same catalog on each database."""
+    folder = tmp_path_factory.mktemp("catalog")
+    with (
+        databases.new_url("sqlite", folder, seeded=True) as one,
+        databases.new_url("postgresql", folder, seeded=True) as other,
+    ):
+        yield [Shopfront(one), Shopfront(other)]
+
+
+Search = Callable[..., Any]
+
+
+@pytest.fixture
+def search(fronts: list[Shopfront]) -> Search:
+    """A page of models, once both databases have answered alike."""
+
+    def ask(q: str = "", **query: Any) -> Any:
+        path = "/api/catalog/models?" + urlencode({"q": q, **query}, quote_via=quote)
+        answers = [front.get(path) for front in fronts]
+        assert {answer.status for answer in answers} == {200}, path
+        assert answers[0].json == answers[1].json, path
+        return answers[0].json
+
+    return ask
+
+
+def names(page: Any) -> list[str]:
+    return [f"{item['brand']['name']} {item['name']}" for item in page["items"]]
+
+
+BEST = {
+    "iphone 13": "Apple iPhone 13",
+    "iphnoe 13": "Apple iPhone 13",
+    "ipho 13": "Apple iPhone 13",
+    "i phone 13": "Apple iPhone 13",
+    "iphone13": "Apple iPhone 13",
+    "IPHONE 13 PRO MAX": "Apple iPhone 13 Pro Max",
+    "apple iphone 13 mini": "Apple iPhone 13 mini",
+    "A2633": "Apple iPhone 13",
+    "galaxys21": "Samsung Galaxy S21",
+    "galaxy s21": "Samsung Galaxy S21",
+    "samsun galxy s21": "Samsung Galaxy S21",
+    "galaxy s21+": "Samsung Galaxy S21+",
+    "macbok air m1": "Apple MacBook Air (M1, 2020)",
+    "mac book air m1": "Apple MacBook Air (M1, 2020)",
+    "redminote10": "Xiaomi Redmi Note 10",
+    "pixel 6a": "Google Pixel 6a",
+    "nintendo swich": "Nintendo Switch",
+}
+
+
+@pytest.mark.parametrize("typed", BEST)
+def test_the_best_match_comes_first(search: Search, typed: str) -> None:
+    assert names(search(typed))[0] == BEST[typed]
+
+
+@pytest.mark.parametrize(
+    ("typed", "begins"),
+    [("i phone", "Apple iPhone"), ("mac book", "Apple MacBook"), ("play station 5", "Sony PlayStation 5")],
+)
+def test_a_name_in_two_words_is_first_found_as_one(search: Search, typed: str, begins: str) -> None:
+    found = names(search(typed))
+    assert found
+    assert all(name.startswith(begins) for name in found[:5])
+
+
+@pytest.mark.parametrize(
+    "typed", ["zzzzqqq", "🍏", "()", "'", "%", "\\", '"', "&|!", "*", "a" * 200, "1 2 3 4 5 6 7 8 9"]
+)
+def test_whatever_is_typed_is_answered_alike(search: Search, typed: str) -> None:
+    assert len(search(typed)["items"]) <= 20
+
+
+def test_nothing_like_it_finds_nothing(search: Search) -> None:
+    assert search("zzzzqqq") == {"items": [], "next": None}
+
+
+def test_brands_as_people_write_them_are_found_alike(search: Search) -> None:
+    written = sorted({record.brand.casefold() for record in records() if record.brand})[::3]
+    found = [brand for brand in written if search(brand, limit=5)["items"]]
+    assert len(found) >= 0.8 * len(written)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"q": "galaxy"}, {"q": "pro", "sort": "-year,name"}, {"brand": "sony"}, {"category": "console", "sort": "name"}],
+)
+def test_pages_hold_everything_once_and_in_the_order_of_one_list(search: Search, query: dict[str, str]) -> None:
+    whole = search(**query, limit=200)
+    items, cursor = whole["items"], whole["next"]
+    while cursor:
+        page = search(**query, limit=200, after=cursor)
+        items, cursor = [*items, *page["items"]], page["next"]
+    slugs = [item["slug"] for item in items]
+    assert len(set(slugs)) == len(slugs) > 20
+    paged: list[str] = []
+    page = search(**query, limit=7)
+    while len(paged) < 70:
+        paged += [item["slug"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        page = search(**query, limit=7, after=page["next"])
+    assert paged == slugs[: len(paged)]
+    numbered = [search(**query, limit=7, page=n) for n in (1, 2, 3)]
+    assert [item["slug"] for each in numbered for item in each["items"]] == slugs[:21]
+    assert {each["total"] for each in numbered} == {len(slugs)}
+
+
+def test_filters_narrow_what_is_found(search: Search) -> None:
+    for query, holds in (
+        ({"brand": "apple,samsung"}, lambda m: m["brand"]["slug"] in ("apple", "samsung")),
+        ({"category": "tablet,watch"}, lambda m: m["category"]["slug"] in ("tablet", "watch")),
+        ({"year": "2019,2021"}, lambda m: m["year"] in (2019, 2021)),
+        ({"year_from": 2018, "year_to": 2019}, lambda m: 2018 <= m["year"] <= 2019),
+        ({"q": "pro", "brand": "apple", "category": "laptop", "year_from": 2020}, lambda m: "MacBook Pro" in m["name"]),
+    ):
+        items = search(**query, limit=100)["items"]
+        assert items, query
+        assert all(map(holds, items)), query
+    assert search(brand="no-such")["items"] == []
+
+
+@pytest.mark.parametrize(
+    "sort", ["name", "-name", "year,name", "-year,slug", "brand,-year,slug", "category,brand,slug"]
+)
+def test_sorts_are_by_every_field_in_turn(search: Search, sort: str) -> None:
+    items = search("galaxy", sort=sort, limit=200)["items"]
+    expected = items
+    for field in reversed(sort.split(",")):
+        name = field.removeprefix("-")
+        expected = sorted(
+            expected, key=lambda m, name=name: m[name]["slug"] if name in ("brand", "category") else m[name],
+            reverse=field.startswith("-"),
+        )  # fmt: skip
+    assert items == expected
+
+
+def test_a_cursor_of_another_sort_or_none_at_all_is_422(fronts: list[Shopfront], search: Search) -> None:
+    cursor = search("galaxy", limit=2)["next"]
+    for front in fronts:
+        for query in (f"q=galaxy&sort=name&after={cursor}", "q=galaxy&after=nonsense", "after=" + cursor):
+            assert "after" in faults(front.get(f"/api/catalog/models?{query}")), query
+        assert set(faults(front.get("/api/catalog/models?sort=price&limit=0&colour=red&year=x"))) == {
+            "sort",
+            "limit",
+            "colour",
+            "year.0",
+        }
+        assert "limit" in faults(front.get("/api/catalog/models?limit=201"))
+        assert front.get("/api/catalog/models/no-such").status == 404
+
+
+def apple_names() -> list[str]:
+    """What Apple's own lists call its devices of 2016 to 2025."""
+    found: set[str] = set()
+    for file in ("ios.json", "mac.json", "watchos.json"):
+        listed = json.loads((data_folder() / "apple-device-identifiers" / file).read_text())
+        for identifier, names in listed.items():
+            found |= {name for name in ([names] if isinstance(names, str) else names) if is_recent(identifier, name)}
+    return sorted(found)
+
+
+def is_recent(identifier: str, name: str) -> bool:
+    """Whether a device was released from 2016 on: by the year in a Mac's name, else by the count in the identifier."""
+    if "Mac" in name:
+        years = re.findall(r"20\d\d", name)
+        return not years or 2016 <= int(years[0]) <= 2025
+    counted = re.fullmatch(r"(iPhone|iPad|Watch)(\d+),(\d+)", identifier)
+    first = {"iPhone": (8, 4), "iPad": (6, 3), "Watch": (2, 0)}
+    # The iPad Pro of 2015 is counted among those of the next year.
+    return (
+        counted is not None
+        and (int(counted[2]), int(counted[3])) >= first[counted[1]]
+        and name != "iPad Pro (12.9-inch)"
+    )
+
+
+FAMILY = re.compile(
+    r"(Apple )?(iPhone( SE| Air| XR| XS| X| \d+e?)?|iPad( Pro| Air| mini)?|iMac( Pro)?|Mac( Pro| Studio| mini)|"
+    r"MacBook( Pro| Air)?|Watch (Series \d+|SE|Ultra))"
+)
+
+
+def test_every_apple_device_of_ten_years_is_found_by_apples_own_name(search: Search) -> None:
+    missed = []
+    for name in apple_names():
+        found = search(name)["items"]
+        family = FAMILY.match(name)
+        year = re.search(r"20\d\d", name)
+        assert family, name
+        first = found[0] if found else {"name": "", "year": 0}
+        wanted = re.sub("^Apple ", "", family[0])
+        if wanted not in first["name"] or (year and int(year[0]) != first["year"]):
+            missed.append((name, first["name"], first["year"]))
+    assert not missed

@@ -1,0 +1,80 @@
+"""The catalog that Reviva comes with, and how it gets into a database."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from peewee import Database
+
+from reviva.models import TABLES, Brand, DeviceModel, PricingRule, RepairPrice, RepairType
+from reviva.services.seeding import DATA, NEWEST, SeedingService, model_slug, price, read, shipped_models
+from tests import ledger
+
+COLUMNS = ["name", "year", "tier", "model_numbers", "aliases", "screen", "storage", "chip", "battery", "connector"]
+
+
+@pytest.fixture
+def seeded(new_url: Callable[..., str]) -> Iterator[Database]:
+    database = ledger.opened(new_url(seeded=True))
+    with database.bind_ctx(list(TABLES)):
+        yield database
+    database.close()
+
+
+def test_every_file_of_models_has_the_columns_and_no_ragged_row() -> None:
+    for path in sorted(DATA.glob("models/*/*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        assert rows[0] == COLUMNS, path
+        assert {len(row) for row in rows} == {len(COLUMNS)}, path
+        assert not [cell for row in rows for cell in row if cell != cell.strip()], path
+
+
+def test_the_catalog_is_wide_recent_and_names_nothing_twice() -> None:
+    models = list(shipped_models())
+    slugs = Counter(model_slug(brand, row["name"]) for _, brand, row in models)
+    assert len(models) >= 1_200
+    assert len({brand for _, brand, _ in models}) >= 35
+    assert not [slug for slug, times in slugs.items() if times > 1]
+    assert {int(row["year"]) for _, _, row in models} == set(range(2016, 2026))
+    assert {row["tier"] for _, _, row in models} <= {"budget", "mid", "upper", "flagship"}
+    assert {category for category, _, _ in models} == {row["slug"] for row in read("categories.csv")}
+    assert {brand for _, brand, _ in models} <= {row["slug"] for row in read("brands.csv")}
+
+
+def test_repairs_get_cheaper_with_a_models_age_down_to_a_floor() -> None:
+    row = {"mid": "100"}
+    assert [price(row, "mid", year) for year in (NEWEST + 1, NEWEST, NEWEST - 1, NEWEST - 8, NEWEST - 30)] == [
+        10_000, 10_000, 9_500, 6_000, 6_000,
+    ]  # fmt: skip
+
+
+def test_seeding_again_adds_nothing(seeded: Database) -> None:
+    before = ledger.counts(seeded)
+    assert set(SeedingService(seeded).seed().values()) == {0}
+    assert ledger.counts(seeded) == before
+
+
+def test_seeding_again_adds_what_is_missing_and_leaves_what_the_shop_changed(seeded: Database) -> None:
+    before = ledger.counts(seeded)
+    RepairPrice.update(amount=1).where(RepairPrice.id == 1).execute()
+    PricingRule.delete().where(PricingRule.name == "Express").execute()
+    Brand.update(name="Our Apple").where(Brand.slug == "apple").execute()
+    gone = DeviceModel.get(DeviceModel.slug == "apple-iphone-13")
+    RepairPrice.delete().where(RepairPrice.model == gone.id).execute()
+    DeviceModel.delete().where(DeviceModel.id == gone.id).execute()
+    assert SeedingService(seeded).seed()["models"] == 1
+    assert ledger.counts(seeded) == before | {"pricing_rule": before["pricing_rule"] - 1}
+    assert RepairPrice.get_by_id(1).amount == 1
+    assert Brand.get(Brand.slug == "apple").name == "Our Apple"
+
+
+def test_every_model_has_a_price_for_some_repair_and_none_of_another_category(seeded: Database) -> None:
+    priced = {row["model"] for row in RepairPrice.select(RepairPrice.model).distinct().dicts()}
+    assert priced == {row["id"] for row in DeviceModel.select(DeviceModel.id).dicts()}
+    strange = RepairPrice.select().join(DeviceModel).switch(RepairPrice).join(RepairType)
+    assert not strange.where(DeviceModel.category != RepairType.category).exists()
+    assert not RepairPrice.select().where(RepairPrice.amount <= 0).exists()
