@@ -19,14 +19,19 @@ Group = tuple[Alternative, ...]
 K = TypeVar("K")
 V = TypeVar("V")
 
+_WORD = re.compile(r"[^\W_]+")
+
 MOST_WORDS = 8
 """Of a query; what follows is ignored."""
 
 
 def words(text: str) -> list[str]:
     """Lower-case words of letters and digits, without accents; `S21+` is `s21 plus`."""
-    folded = unicodedata.normalize("NFKD", text.replace("+", " plus ")).casefold()
-    return re.findall(r"[^\W_]+", "".join(c for c in folded if not unicodedata.combining(c)))
+    text = text.replace("+", " plus ")
+    if text.isascii():  # most are, and need none of the rest
+        return _WORD.findall(text.lower())
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
 def joined(texts: Iterable[str]) -> str:

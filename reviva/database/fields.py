@@ -38,6 +38,8 @@ def read_instant(value: str | datetime) -> datetime:
 
 def write_instant(value: datetime) -> str:
     """The text for an instant that both databases understand, in UTC. Raises ValueError for a naive one."""
+    if value.tzinfo is UTC:
+        return value.isoformat(" ", "microseconds")
     if value.tzinfo is None:
         raise ValueError("a naive datetime is no instant")
     return value.astimezone(UTC).isoformat(" ", "microseconds")

@@ -6,14 +6,14 @@ peewee makes the SQL text anew at each execution, which costs many times what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 from peewee import BooleanField, Database, Field, Model, Node, Query
 
 from reviva.database.ddl import Backend
-from reviva.database.fields import DayField, JSONField, UTCField
+from reviva.database.fields import DayField, JSONField, UTCField, write_instant
 
 Row = dict[str, Any]
 
@@ -21,9 +21,13 @@ Row = dict[str, Any]
 class Param(Node):
     """A named value that is given when the statement runs. With a field, converted as that field's values are."""
 
-    def __init__(self, name: str, field: Field | None = None, adapt: Callable[[Any], Any] | None = None) -> None:
+    def __init__(self, name: Hashable, field: Field | None = None, adapt: Callable[[Any], Any] | None = None) -> None:
         self.name = name
-        self.adapt = field.db_value if isinstance(field, UTCField | JSONField) else adapt
+        if isinstance(field, UTCField):
+            adapt = write_instant
+        elif isinstance(field, JSONField):
+            adapt = field.db_value
+        self.adapt = adapt
 
     def __sql__(self, ctx: Any) -> Any:
         ctx._values.append(self)  # not ctx.value(), which would take a Node for SQL to be spelt out
@@ -48,7 +52,7 @@ class Compiled(NamedTuple):
 
     sql: str
     constants: list[Any]
-    slots: tuple[tuple[int, str, Callable[[Any], Any] | None], ...]
+    slots: tuple[tuple[int, Any, Callable[[Any], Any] | None], ...]
     names: tuple[str, ...]
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
 
@@ -87,8 +91,13 @@ class Statement:
     def all(self, database: Database, **values: Any) -> list[Row]:
         """Runs it and returns every row."""
         compiled = self.compiled(database)
-        rows = database.execute_sql(compiled.sql, compiled.bind(values)).fetchall()
-        return [compiled.read(row) for row in rows]
+        return [compiled.read(row) for row in database.execute_sql(compiled.sql, compiled.bind(values)).fetchall()]
+
+    def raw(self, database: Database, **values: Any) -> list[Any]:
+        """Runs it and returns every row as the driver gives it."""
+        compiled = self.compiled(database)
+        rows: list[Any] = database.execute_sql(compiled.sql, compiled.bind(values)).fetchall()
+        return rows
 
     def first(self, database: Database, **values: Any) -> Row | None:
         """Runs it and returns the first row, or None."""
@@ -144,11 +153,11 @@ def reader_of(field: Field | None) -> Callable[[Any], Any] | None:
 
 @cache
 def insertion(model: type[Model], columns: tuple[str, ...], rows: int = 1, returning: bool = False) -> Statement:
-    """INSERT of so many rows of a model; the parameters of row n are its columns' names with `_n` behind them."""
+    """INSERT of so many rows of a model; its parameters are (row, column) pairs."""
 
     def build() -> Query:
         fields = [model._meta.combined[column] for column in columns]
-        values = [{f: Param(f"{f.column_name}_{n}", f) for f in fields} for n in range(rows)]
+        values = [{f: Param((n, f.column_name), f) for f in fields} for n in range(rows)]
         query = model.insert_many(values)
         return query.returning(model._meta.primary_key) if returning else query
 
@@ -157,16 +166,21 @@ def insertion(model: type[Model], columns: tuple[str, ...], rows: int = 1, retur
 
 def insert(database: Database, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """Inserts rows that all name the same columns, in one statement."""
-    if not rows:
-        return
-    columns = tuple(rows[0])
-    values = {f"{column}_{n}": row[column] for n, row in enumerate(rows) for column in columns}
-    insertion(model, columns, len(rows)).run(database, **values)
+    if rows:
+        compiled = insertion(model, tuple(rows[0]), len(rows)).compiled(database)
+        database.execute_sql(compiled.sql, bind_rows(compiled, rows))
 
 
 def insert_one(database: Database, model: type[Model], **values: Any) -> int:
     """Inserts a row, its columns by name, and returns its id."""
-    statement = insertion(model, tuple(values), 1, returning=True)
-    row = statement.first(database, **{f"{column}_0": value for column, value in values.items()})
-    assert row is not None
-    return int(row["id"])
+    compiled = insertion(model, tuple(values), 1, returning=True).compiled(database)
+    return int(database.execute_sql(compiled.sql, bind_rows(compiled, (values,))).fetchone()[0])
+
+
+def bind_rows(compiled: Compiled, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The parameters of an insertion in their places."""
+    bound = compiled.constants.copy()
+    for place, (row, column), adapt in compiled.slots:
+        value = rows[row][column]
+        bound[place] = adapt(value) if adapt and value is not None else value
+    return bound

@@ -10,6 +10,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.ddl import backend
+from reviva.database.fields import read_instant
 from reviva.database.statement import Among, Param, Statement, locking
 from reviva.models import BookingSlot
 
@@ -43,9 +44,9 @@ class SlotRepository:
         _LAPSED.run(self.database, bench=bench, first=steps[0], last=steps[-1], now=clock.now())
         values: dict[str, Any] = {"bench": bench, "booking": booking, "held": held_until}
         values.update((f"step_{n}", step) for n, step in enumerate(steps))
-        taken = [row["starts_at"] for row in taking(len(steps)).all(self.database, **values)]
+        taken = taking(len(steps)).raw(self.database, **values)
         if len(taken) < len(steps):
-            self.drop(bench, taken, booking)
+            self.drop(bench, [read_instant(at) for (at,) in taken], booking)
         return len(taken) == len(steps)
 
     def own(self, booking: int) -> list[tuple[int, datetime]]:
