@@ -65,6 +65,8 @@ class Server:
 
     def kill(self) -> None:
         """`kill -9` for the whole server: the master and every worker."""
+        if self._process is None:
+            return
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
@@ -94,8 +96,8 @@ class Server:
 def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
     """A started server that ends with the block, whatever happens, and must then end well."""
     server = Server(folder, *arguments, **settings)
-    server.start()
     try:
+        server.start()
         yield server
         assert server.stop() == 0, server.log
         assert "Traceback" not in server.log, server.log

@@ -68,8 +68,8 @@ def planned(server: Server) -> Iterator[tuple[str, Any]]:
 def test_every_answered_booking_survives_and_none_is_half_there(new_url: Callable[..., str], tmp_path: Path) -> None:
     url = new_url(migrated=False)
     server = Server(tmp_path, "--workers", "2", database_url=url, rate_limit="off")
-    server.start()
     try:
+        server.start()
         plan, chance, lost, saved = planned(server), random.Random(5), 0, 0
         kept: dict[str, Any] = {}
         for _ in range(KILLS):
