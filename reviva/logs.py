@@ -100,3 +100,4 @@ def setup(settings: LogSettings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    logging.getLogger("peewee").setLevel(logging.INFO)  # which writes each statement's values at DEBUG

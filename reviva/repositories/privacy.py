@@ -154,16 +154,19 @@ class PersonRepository:
         model.delete().where(condition).bind(self.database).execute()
 
     def scrub(self) -> None:
-        """On SQLite, lets nothing of what was erased linger in the search index or the log of writes.
+        """On SQLite, lets nothing of what was erased linger in the search index; inside a transaction.
 
         PostgreSQL's vacuum does the same in its time.
         """
         if backend(self.database) != "sqlite":
             return
-        with self.database.atomic():
-            for table in ("customer", "booking"):
-                self.database.execute_sql(f"INSERT INTO {table}_words({table}_words) VALUES ('optimize')")
-        self.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        for table in ("customer", "booking"):
+            self.database.execute_sql(f"INSERT INTO {table}_words({table}_words) VALUES ('optimize')")
+
+    def empty_log(self) -> None:
+        """On SQLite, moves the log of writes into the file and cuts it, outside any transaction."""
+        if backend(self.database) == "sqlite":
+            self.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 _HIDDEN = frozenset({"search_text", "token_hash", "password_hash", "email_key", "token_serial"})

@@ -42,7 +42,9 @@ class PrivacyService:
                 person, about = self._trace(who)
                 self.persons.erase(person, clock.now())
                 self.audit.record(actor, "customer.anonymize", "customer", about)
-        self.persons.scrub()
+        with self.database.atomic():
+            self.persons.scrub()
+        self.persons.empty_log()
 
     def _trace(self, who: int | str) -> tuple[Person, int]:
         """A customer's id or an address: their traces, and the id to file it under (0: none). Raises `NotFound`."""

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,17 @@ def everywhere(shop: Shop) -> dict[str, str]:
         path = Path(shop.url.removeprefix("sqlite:///"))
         files = [file for file in path.parent.glob(path.name + "*") if file.suffix != ".key"]
         places["file"] = "".join(file.read_bytes().decode("latin-1") for file in files)
+    places["backup"] = backed_up(shop)
     return places
+
+
+def backed_up(shop: Shop) -> str:
+    """Everything in a backup, unpacked."""
+    path = shop.log.parent / "backup.zip"
+    command = [sys.executable, "-m", "reviva", "backup", str(path), "--database", shop.url]
+    subprocess.run(command, check=True, capture_output=True)
+    with zipfile.ZipFile(path) as archive:
+        return "".join(archive.read(name).decode("latin-1") for name in archive.namelist())
 
 
 def test_no_secret_of_a_whole_run_is_written_down(shop: Shop) -> None:

@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LEAVES = {"config", "errors", "clock", "retry", "money", "paging", "identity", "words", "logs", "signing", "boot"}
+LEAVES = {
+    "config",
+    "errors",
+    "clock",
+    "retry",
+    "money",
+    "paging",
+    "identity",
+    "words",
+    "logs",
+    "signing",
+    "boot",
+    "places",
+}
 BELOW = {
     "database": set(),
     "models": {"database"},
