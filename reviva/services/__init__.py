@@ -22,6 +22,7 @@ from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.customer import CustomerService
 from reviva.services.delivery import DeliveryService
 from reviva.services.demo import DemoService
+from reviva.services.exchange import ExchangeService
 from reviva.services.figure import FigureService
 from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
@@ -98,6 +99,7 @@ class Services:
         self.backups = backup_schedule.Keeper(settings)
         self.health = HealthService(settings, database)
         self.index_advice = IndexAdvice(database)
+        self.exchange = ExchangeService(database, self.audit, self.catalog_changes, self.pricing_changes)
         self.demo = DemoService(database, self.audit, self.figures)
         self.statements = StatementService(database, settings.slow_query_ms)
         self.drivers: list[Driver] = []

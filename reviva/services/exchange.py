@@ -1,0 +1,196 @@
+"""Models, prices and rules in and out of files, and bookings out: any number of rows in the same memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TextIO
+
+import orjson
+from peewee import Database
+from pydantic import BaseModel
+
+from reviva import clock
+from reviva.database.statement import Row
+from reviva.errors import Invalid, NotFound, RevivaError
+from reviva.models import RepairPrice
+from reviva.repositories.exchange import ExchangeRepository
+from reviva.services import exchange_rows
+from reviva.services.actor import Actor
+from reviva.services.audit import AuditService
+from reviva.services.catalog_change import CatalogChangeService
+from reviva.services.exchange_rows import ModelRow, PriceRow, RuleRow, written
+from reviva.services.pricing_change import PricingChangeService
+
+BATCH: Final = 500
+"""Rows of one transaction."""
+KINDS: Final[dict[str, type[BaseModel]]] = {"models": ModelRow, "prices": PriceRow, "rules": RuleRow}
+
+Told = Callable[[int, str], None]
+"""Hears of each bad row: its line and what is wrong."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a file's rows."""
+
+    read: int = 0
+    bad: int = 0
+    counts: dict[str, int] = field(default_factory=lambda: {"created": 0, "changed": 0, "unchanged": 0})
+
+
+class _Undone(Exception):
+    """Takes the transaction back."""
+
+
+class ExchangeService:
+    def __init__(
+        self, database: Database, audit: AuditService, catalog: CatalogChangeService, pricing: PricingChangeService
+    ) -> None:
+        self.database, self.audit, self.catalog, self.pricing = database, audit, catalog, pricing
+        self.rows = ExchangeRepository(database)
+        self._put: dict[str, Callable[[Actor, Row], str]] = {
+            "models": self._model, "prices": self._price, "rules": self._rule,
+        }  # fmt: skip
+
+    def load(
+        self, actor: Actor, kind: str, lines: Iterable[str], told: Told, *, strict: bool = False, dry: bool = False
+    ) -> Outcome:
+        """Adds and changes rows from a CSV file's lines. Bad rows are told and left out; with `strict` nothing is kept
+        where there is one, and with `dry` nothing in any case. Raises `Invalid` for a first line that won't do.
+        """
+        outcome = Outcome()
+        try:
+            if not (strict or dry):
+                self._load(actor, kind, lines, told, outcome)
+            else:
+                with self.database.atomic():
+                    self._load(actor, kind, lines, told, outcome)
+                    if dry or outcome.bad:
+                        raise _Undone
+        except _Undone:
+            pass
+        return outcome
+
+    def _load(self, actor: Actor, kind: str, lines: Iterable[str], told: Told, outcome: Outcome) -> None:
+        rows = parsed(kind, lines)
+        more = True
+        while more:
+            with self.database.atomic():
+                more = self._batch(actor, kind, rows, told, outcome)
+        with self.database.atomic():
+            self.audit.record(actor, f"{kind}.import", kind, "file", after={**outcome.counts, "bad": outcome.bad})
+
+    def _batch(
+        self, actor: Actor, kind: str, rows: Iterator[tuple[int, Row | str]], told: Told, outcome: Outcome
+    ) -> bool:
+        for _ in range(BATCH):
+            line, row = next(rows, (0, ""))
+            if not line:
+                return False
+            outcome.read += 1
+            try:
+                if isinstance(row, str):
+                    raise ValueError(row)
+                with self.database.atomic():  # a savepoint: the row's own, so that a bad one takes nothing with it
+                    outcome.counts[self._put[kind](actor, row)] += 1
+            except (RevivaError, ValueError) as problem:
+                outcome.bad += 1
+                told(line, " ".join(str(problem).split()))
+        return True
+
+    def _model(self, actor: Actor, row: Row) -> str:
+        slug = row.pop("slug")
+        row["tier"] = str(row["tier"])
+        try:
+            before = self.catalog.model(slug)
+        except NotFound:
+            self.catalog.add_model(actor, slug=slug, **row)
+            return "created"
+        sent = {
+            name: value for name, value in row.items()
+            if value != (before[name]["slug"] if name in ("brand", "category") else before[name])
+        }  # fmt: skip
+        if sent:
+            self.catalog.change_model(actor, slug, None, **sent)
+        return "changed" if sent else "unchanged"
+
+    def _price(self, actor: Actor, row: Row) -> str:
+        model = self.catalog.model(row["model"])
+        repair = self.catalog.repair(model["category"]["slug"], row["repair"]).id
+        id, values = self.catalog.models.id_of(row["model"]), {"amount": row["amount"], "minutes": row["minutes"]}
+        of = (RepairPrice.model == id, RepairPrice.repair == repair, RepairPrice.currency == row["currency"])
+        found = self.catalog.prices.find(*of)
+        was = {"amount": found.amount, "minutes": found.minutes} if found else None
+        if was == values:
+            return "unchanged"
+        if found:
+            self.catalog.prices.update(found.id, **values)
+        else:
+            self.catalog.prices.create(model=id, repair=repair, currency=row["currency"], **values)
+        self.audit.record(
+            actor, "prices.change", "device_model", row["model"],
+            before={"currency": row["currency"], "prices": {row["repair"]: was}},
+            after={"currency": row["currency"], "prices": {row["repair"]: values}},
+        )  # fmt: skip
+        return "changed" if found else "created"
+
+    def _rule(self, actor: Actor, row: Row) -> str:
+        id = row.pop("id")
+        row["kind"] = str(row["kind"])
+        row["conditions"] = exchange_rows.conditions(row["conditions"])
+        if id is None:
+            self.pricing.add(actor, **row)
+            return "created"
+        before = self.pricing.get(id)
+        sent = {name: value for name, value in row.items() if value != before[name]}
+        if sent:
+            self.pricing.change(actor, id, None, **sent)
+        return "changed" if sent else "unchanged"
+
+    def dump(self, kind: str, out: TextIO, *, as_json: bool = False) -> int:
+        """Writes every row, as CSV that is safe to open in a spreadsheet or as one JSON array; returns how many."""
+        rows, count = self.rows.every(kind), 0
+        if as_json:
+            for count, row in enumerate(rows, 1):  # it is returned
+                out.write(("[" if count == 1 else ",") + "\n" + orjson.dumps(shown(row)).decode())
+            out.write("\n]\n" if count else "[]\n")
+            return count
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.rows.columns(kind))
+        for count, row in enumerate(rows, 1):  # noqa: B007  # it is returned
+            writer.writerow([written(value) for value in row.values()])
+        return count
+
+
+def shown(row: Mapping[str, Any]) -> Row:
+    """A row with its times as the API spells them."""
+    return {name: clock.rfc3339(value) if hasattr(value, "isoformat") else value for name, value in row.items()}
+
+
+def parsed(kind: str, lines: Iterable[str]) -> Iterator[tuple[int, Row | str]]:
+    """The line of each row with its values, or with what is wrong with it. Raises `Invalid` for a wrong first line."""
+    reader = csv.DictReader(lines, strict=True)
+    known = KINDS[kind].model_fields
+    try:
+        names = reader.fieldnames or ()
+    except csv.Error as problem:
+        raise Invalid.field("line 1", str(problem), "no-csv") from None
+    needed = [name for name, each in known.items() if each.is_required()]
+    wrong = [name for name in names if name not in known] + [name for name in needed if name not in names]
+    if wrong or len(set(names)) != len(names):
+        told = f"must name columns of {', '.join(known)}, and all of {', '.join(needed)}, each once"
+        raise Invalid.field("line 1", told, "wrong-columns")
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as problem:
+            yield reader.line_num, str(problem)
+            continue
+        try:
+            yield reader.line_num, exchange_rows.read(KINDS[kind], row)
+        except ValueError as problem:
+            yield reader.line_num, str(problem)

@@ -1,0 +1,133 @@
+"""Rows of files that people edit in spreadsheets: how each is written, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+import orjson
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from reviva import clock
+from reviva.models.catalog import Tier
+from reviva.models.pricing import RuleKind
+from reviva.services.pricing import Conditions
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of something to run."""
+MOST: Final = 10**15
+
+
+def guarded(text: str) -> str:
+    """A text that no spreadsheet runs: an apostrophe goes before it, and before one that begins like this already."""
+    return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+
+
+def unguarded(cell: str) -> str:
+    """The text that was guarded."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def written(value: Any) -> str | int:
+    """A value as a cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return value
+    if isinstance(value, datetime):
+        return clock.rfc3339(value)
+    if isinstance(value, list | dict):
+        return guarded(orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode())
+    return guarded(str(value))
+
+
+def _plain(text: str) -> str:
+    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
+        raise ValueError("must not contain control characters")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError("is not UTF-8")
+    return text
+
+
+def _json(cell: Any) -> Any:
+    try:
+        return orjson.loads(cell) if isinstance(cell, str) else cell
+    except orjson.JSONDecodeError:
+        raise ValueError("is not JSON") from None
+
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
+Texts = Annotated[list[Text], BeforeValidator(_json), Field(max_length=100)]
+JSON = Annotated[dict[str, Any], BeforeValidator(_json)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Minutes = Annotated[int, Field(ge=1, le=10_080)]
+
+
+class ModelRow(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    slug: Slug
+    category: Slug
+    brand: Slug
+    name: Text
+    year: Annotated[int, Field(ge=1970, le=2100)]
+    tier: Tier
+    model_numbers: Texts = []
+    aliases: Texts = []
+    specs: JSON = {}
+    active: bool = True
+
+
+class PriceRow(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    model: Slug
+    repair: Slug
+    currency: Currency
+    amount: Annotated[int, Field(ge=0, le=MOST)]
+    minutes: Minutes | None = None
+
+
+class RuleRow(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    name: Text
+    kind: RuleKind
+    value: Annotated[int, Field(ge=-(10**8), le=10**8)]
+    priority: Annotated[int, Field(ge=0, le=1_000_000)] = 100
+    factor: Slug | None = None
+    conditions: JSON = {}
+    stops: bool = False
+    active: bool = True
+    valid_from: AwareDatetime | None = None
+    valid_to: AwareDatetime | None = None
+
+
+def read(kind: type[BaseModel], row: Mapping[str | None, Any]) -> dict[str, Any]:
+    """A row's values; an empty cell is as if it were not there. Raises ValueError that says every fault."""
+    if row.get(None):
+        raise ValueError("has more cells than the first line")
+    cells = {str(name): unguarded(cell) for name, cell in row.items() if name is not None and cell not in ("", None)}
+    try:
+        return dict(kind.model_validate(cells))
+    except ValidationError as problem:
+        raise ValueError(spelt(problem)) from None
+
+
+def conditions(value: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule's conditions, those that are said. Raises ValueError that says every fault."""
+    try:
+        checked = Conditions.model_validate_json(orjson.dumps(value))
+    except ValidationError as problem:
+        raise ValueError(spelt(problem)) from None
+    return checked.model_dump(mode="json", exclude_none=True)
+
+
+def spelt(problem: ValidationError) -> str:
+    """All that is wrong, in one line."""
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in problem.errors())

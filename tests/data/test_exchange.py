@@ -1,0 +1,142 @@
+"""Files for spreadsheets: what goes out comes in again the same, and a bad row is named and harms no other."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from reviva.database.connection import open_database
+from reviva.errors import Invalid
+from reviva.models import DeviceModel
+from reviva.services import Services
+from reviva.services.exchange import Outcome
+from reviva.services.exchange_rows import guarded, unguarded
+from tests.people import COMMAND, services_over
+
+MODELS = "slug,category,brand,name,year,tier\n"
+
+
+@pytest.fixture
+def services(new_url: Callable[..., str]) -> Iterator[Services]:
+    database = open_database(new_url(seeded=True))
+    database.connect()
+    with closing(database):
+        yield services_over(database)
+
+
+def exported(services: Services, kind: str, **how: Any) -> str:
+    out = io.StringIO()
+    services.exchange.dump(kind, out, **how)
+    return out.getvalue()
+
+
+def imported(services: Services, kind: str, text: str, **how: Any) -> tuple[Outcome, dict[int, str]]:
+    told: dict[int, str] = {}
+    outcome = services.exchange.load(COMMAND, kind, text.splitlines(True), told.__setitem__, **how)
+    return outcome, told
+
+
+def count(services: Services) -> int:
+    return services.catalog_changes.models.count()
+
+
+@pytest.mark.parametrize("kind", ["models", "rules"])
+def test_what_goes_out_comes_in_again_and_changes_nothing(services: Services, kind: str) -> None:
+    text = "".join(exported(services, kind).splitlines(True)[:300])
+    outcome, told = imported(services, kind, text)
+    assert told == {}
+    assert outcome.counts == {"created": 0, "changed": 0, "unchanged": outcome.read}
+    assert outcome.read == len(text.splitlines()) - 1
+
+
+def test_prices_are_added_changed_and_left(services: Services) -> None:
+    lines = exported(services, "prices").splitlines(True)[:4]
+    first = lines[1].split(",")
+    text = lines[0] + ",".join([*first[:3], "123", "90\n"]) + lines[2] + ",".join([*first[:2], "EUR", "77", "\n"])
+    outcome, told = imported(services, "prices", text)
+    assert (told, outcome.counts) == ({}, {"created": 1, "changed": 1, "unchanged": 1})
+    again = list(csv.DictReader(io.StringIO(exported(services, "prices"))))
+    mine = [row for row in again if row["model"] == first[0] and row["repair"] == first[1]]
+    assert [(row["currency"], row["amount"], row["minutes"]) for row in mine] == [
+        ("GBP", "123", "90"),
+        ("EUR", "77", ""),
+    ]
+
+
+def test_a_new_model_can_be_found_and_is_on_record(services: Services) -> None:
+    imported(services, "models", MODELS + "apple-frobnicator,phone,apple,Frobnicator 9,2025,flagship\n")
+    assert "frobnicator" in services.catalog_changes.models.find(DeviceModel.slug == "apple-frobnicator").search_text
+    actions = services.database.execute_sql("SELECT action FROM audit ORDER BY id").fetchall()
+    assert [row[0] for row in actions] == ["device_model.create", "models.import"]
+
+
+def test_each_bad_row_is_named_with_its_line_and_the_good_ones_are_kept(services: Services) -> None:
+    before = count(services)
+    text = MODELS + (
+        "good-one,phone,apple,Good 1,2024,mid\n"
+        "bad-year,phone,apple,Bad,1066,mid\n"
+        "bad-brand,phone,nobody,Bad,2024,mid\n"
+        "bad tier,phone,apple,Bad,2024,golden\n"
+        '"many,phone\n",apple,x,2024,mid\n'
+        "extra,phone,apple,Bad,2024,mid,more\n"
+        "nul,phone,apple,a\0b,2024,mid\n"
+        "no-utf8,phone,apple,\udcff,2024,mid\n"
+        "good-two,phone,apple,Good 2,2024,mid\n"
+    )
+    outcome, told = imported(services, "models", text)
+    assert list(told) == [3, 4, 5, 7, 8, 9, 10]
+    assert "year" in told[3]
+    assert "nobody" in told[4]
+    assert "slug" in told[5]
+    assert "tier" in told[5]
+    assert outcome.counts["created"] == 2
+    assert count(services) == before + 2
+
+
+def test_strict_keeps_none_where_one_is_bad_and_dry_keeps_none_at_all(services: Services) -> None:
+    before, good = count(services), "good,phone,apple,Good,2024,mid\n"
+    assert imported(services, "models", MODELS + good + "bad\n", strict=True)[0].bad == 1
+    assert imported(services, "models", MODELS + good, dry=True)[0].counts["created"] == 1
+    assert count(services) == before
+    assert services.database.execute_sql("SELECT count(*) FROM audit").fetchone()[0] == 0
+    imported(services, "models", MODELS + good, strict=True)
+    assert count(services) == before + 1
+
+
+@pytest.mark.parametrize(
+    "first", ["", "slug,name\n", "slug,slug,category,brand,name,year,tier\n", MODELS[:-1] + ",colour\n"]
+)
+def test_a_first_line_that_does_not_fit_changes_nothing(services: Services, first: str) -> None:
+    with pytest.raises(Invalid, match="line 1"):
+        imported(services, "models", first + "a,b,c\n")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+44", "-2", "@SUM(A1)", "\t=1", "'=1", "''=1", "'tis", "plain", ""])
+def test_formulas_are_disarmed_on_the_way_out_and_whole_on_the_way_in(text: str) -> None:
+    assert unguarded(guarded(text)) == text
+    assert not guarded(text).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_a_model_called_like_a_formula_makes_the_round(services: Services) -> None:
+    imported(services, "models", MODELS + "odd,phone,apple,'=cmd|x,2024,mid\n")
+    assert services.catalog_changes.model("odd")["name"] == "=cmd|x"
+    text = exported(services, "models")
+    assert "'=cmd|x" in text
+    rows = "".join(line for line in text.splitlines(True) if line.startswith(("slug,", "odd,")))
+    assert imported(services, "models", rows)[0].counts["unchanged"] == 1
+
+
+def test_bookings_go_out_in_both_forms(services: Services) -> None:
+    assert json.loads(exported(services, "bookings", as_json=True)) == []
+    services.demo.make(COMMAND, 50, 20, 1)
+    plain = list(csv.DictReader(io.StringIO(exported(services, "bookings"))))
+    whole = json.loads(exported(services, "bookings", as_json=True))
+    assert len(plain) == len(whole) == 50
+    assert [row["reference"] for row in plain] == [row["reference"] for row in whole]
+    assert {type(row["total"]) for row in whole} == {int}
