@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tests.bench import growth as growing
 from tests.bench import ratio
 
 
@@ -17,6 +18,14 @@ def bench(context: click.Context, models: int, bookings: int, requests: int, rou
     """Speed, as ratios: nothing here passes or fails."""
     if context.invoked_subcommand is None:
         ratio.run(models, bookings, requests, rounds)
+
+
+@bench.command()
+@click.option("--size", "sizes", type=int, multiple=True, default=(2_000, 20_000), show_default=True)
+@click.option("--requests", default=100, show_default=True, help="Of each kind.")
+def growth(sizes: tuple[int, ...], requests: int) -> None:
+    """How long calls take with few and with many bookings, on both databases."""
+    growing.run(sizes, requests)
 
 
 if __name__ == "__main__":
