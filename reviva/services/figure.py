@@ -27,6 +27,9 @@ from reviva.services.calendar import DAY, Calendar
 SETTLED: Final = timedelta(minutes=15)
 """After midnight: by then whatever began before it is committed."""
 TOP: Final = 10
+FRESH_SECONDS: Final = 60.0
+"""For how long another process may have added to the past without being noticed here."""
+MOST_PASTS: Final = 100
 AT_ONCE: Final = 3
 """Days that one round of the background work counts."""
 
@@ -39,6 +42,7 @@ class FigureService:
         self.database = database
         self.figures, self.shops = FigureRepository(database), ShopRepository(database)
         self.models = DeviceModelRepository(database)
+        self._past: dict[Any, tuple[float, tuple[Totals, set[tuple[int, date]]]]] = {}
         self._next: dict[str, date] = {}
         """For each zone, the first day that may not be kept yet."""
 
@@ -68,6 +72,7 @@ class FigureService:
     def check_again(self) -> None:
         """The next `settle` looks at every day: there may be a new shop, or a past that was added."""
         self._next.clear()
+        self._past.clear()
 
     def forget(self, first: date) -> None:
         """Drops what is kept from a day on; the caller has the transaction open."""
@@ -104,19 +109,36 @@ class FigureService:
 
     def totals(self, shops: Sequence[Shop], only: Sequence[int] | None, first: date, last: date) -> Totals:
         """All figures of a span of days, from what is kept and, for the days that are not, counted now."""
-        totals: Totals = {}
-        for row in self.figures.kept(only, first, last):
-            add(totals, row.get("day"), row)
+        past, kept = self.past(shops, only, first, last)
+        totals = dict(past)
         began = self.figures.began()
         if began is None:
             return totals
         for zone, ids in self.by_zone(shops).items():
-            kept = self.figures.kept_days(ids, first, last)
             for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
                 if missing := [shop for shop in ids if (shop, day) not in kept]:
                     for row in self.counted(zone, missing, day):
                         add(totals, None if row["measure"] == "model" else day, row)
         return totals
+
+    def past(
+        self, shops: Sequence[Shop], only: Sequence[int] | None, first: date, last: date
+    ) -> tuple[Totals, set[tuple[int, date]]]:
+        """The kept figures of a span, and which days those are. Days gone by don't change, so they are read once."""
+        ids = tuple(shop.id for shop in shops)
+        read_at, found = self._past.get((ids, first, last), (-FRESH_SECONDS, None))
+        if found is None or clock.monotonic() - read_at > FRESH_SECONDS:
+            kept, rows = self.figures.kept_days(ids, first, last), self.figures.kept(only, first, last)
+            while (after := self.figures.kept_days(ids, first, last)) != kept:  # a day was just being kept
+                kept, rows = after, self.figures.kept(only, first, last)
+            totals: Totals = {}
+            for row in rows:
+                add(totals, row.get("day"), row)
+            found = totals, kept
+            if len(self._past) >= MOST_PASTS:
+                self._past.clear()
+            self._past[ids, first, last] = clock.monotonic(), found
+        return found
 
     def counted(self, zone: str, shops: Sequence[int], day: date) -> list[Row]:
         """The figures of a local day, counted from the bookings."""
