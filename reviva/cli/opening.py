@@ -13,6 +13,7 @@ from peewee import Database
 
 from reviva import config
 from reviva.database.connection import connected
+from reviva.database.failures import explained
 from reviva.errors import RevivaError, TransferError
 
 
@@ -32,6 +33,6 @@ def plainly() -> Iterator[None]:
     except RevivaError:
         raise
     except (peewee.PeeweeException, psycopg2.Error, sqlite3.Error, OSError) as problem:
-        raise TransferError(" ".join(str(problem).split())) from problem
+        raise TransferError(explained(problem)) from problem
     finally:
         monitor.setLevel(level)

@@ -8,10 +8,12 @@ import click
 
 from reviva import config, signing
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened
+from reviva.cli.opening import opened, plainly
 from reviva.config import Settings
 from reviva.database import migration
+from reviva.errors import DatabaseUnavailable
 from reviva.services import Services
+from reviva.services.health_checks import before_serving
 from reviva.services.seeding import SeedingService
 
 if TYPE_CHECKING:
@@ -25,7 +27,10 @@ ADMIN = "admin@example.com"
 def prepare(settings: Settings) -> list[str]:
     """Makes the database ready before any worker starts; returns what it did, a line each."""
     signing.load(settings)  # here, before there are several processes to make a key
-    with opened(settings.database_url) as database:
+    with opened(settings.database_url) as database, plainly():
+        for check in before_serving(database):
+            if not check.ok:
+                raise DatabaseUnavailable(f"{settings.database_url}: {check.detail}: {check.advice}")
         done = [f"Applied the migration {name}." for name in migration.up(database)]
         added = SeedingService(database).seed() if done else {}
         if any(added.values()):

@@ -12,6 +12,7 @@ import peewee
 from peewee import Database, PostgresqlDatabase
 
 from reviva.config import Settings
+from reviva.database.failures import explained
 from reviva.database.monitored import Monitored
 from reviva.database.sqlite import KeptSQLite, SQLite
 from reviva.errors import DatabaseUnavailable, SettingError
@@ -71,6 +72,6 @@ def connected(url: str) -> Iterator[Database]:
     try:
         database.connect()
     except peewee.PeeweeException as problem:
-        raise DatabaseUnavailable(f"The database can't be opened: {' '.join(str(problem).split())}") from problem
+        raise DatabaseUnavailable(f"The database can't be opened: {explained(problem)}") from problem
     with closing(database):
         yield database

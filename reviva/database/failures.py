@@ -11,7 +11,23 @@ import psycopg2
 # Beside class 08, a lost connection: the server is shutting down, crashed or starting (57P0x), or full (53300).
 _LOST = {"57P01", "57P02", "57P03", "53300"}
 _TRANSIENT = {"40001", "40P01"}
+RESTORE = "stop the server and restore a backup with `reviva restore`"
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+_WAYS_OUT = (
+    ("malformed", RESTORE), ("not a database", RESTORE), ("damaged", RESTORE),
+    ("readonly", "let this user write to the file and its folder, or name another in REVIVA_DATABASE_URL"),
+    ("unable to open", "let this user write to the file and its folder, or name another in REVIVA_DATABASE_URL"),
+    ("disk is full", "make room on the disk"),
+)  # fmt: skip
+
+
+def explained(exception: BaseException) -> str:
+    """A driver's complaint in one line, with what to do about it where SQLite's file is the matter."""
+    words = " ".join(str(exception).split())
+    way_out = next((way for sign, way in _WAYS_OUT if sign in words), None)
+    return f"{words}: {way_out}" if way_out and isinstance(driver_error(exception), sqlite3.Error) else words
 
 
 def driver_error(exception: BaseException) -> Any:

@@ -81,14 +81,23 @@ class SQLite(MonitoredSQLite, SqliteDatabase):
         self._writer.release()
 
     def rollback(self) -> None:
+        """Where a full disk has made SQLite roll back by itself, there is nothing left to do."""
         try:
-            super().rollback()
+            if self.connection().in_transaction:
+                super().rollback()
         finally:
             self._writer.release()
 
 
 class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two agree, the stubs of `init` do not
     """The same with its connections kept open: a new one would begin with a cold cache for each request."""
+
+    def __init__(self, path: str, *, max_connections: int, timeout: float) -> None:
+        """`timeout` is how many seconds a connection is waited for."""
+        super().__init__(path, max_connections=max_connections)
+        # Not as arguments: peewee's pool takes SQLite's own timeout for its own, rounds it to whole seconds, and reads
+        # 0 as "for ever", while SQLite gets its default of 5 s, in which the whole process stands still.
+        self._wait_timeout, self._timeout = timeout, SPIN
 
     def connect(self, reuse_if_open: bool = False) -> bool:
         """Raises `PoolExhausted` where none becomes free in time."""

@@ -11,6 +11,7 @@ from typing import Final
 from reviva import clock
 from reviva.config import Settings
 from reviva.database.statement import Row
+from reviva.errors import Unavailable
 from reviva.models.notification import Channel
 from reviva.notifications.mail import Mail
 from reviva.notifications.message import Transport, TransportError
@@ -103,6 +104,8 @@ class Dispatcher:
             return partial(self.deliveries.dropped, row, reason.detail)
         except TransportError as problem:
             return self._failure(row, name, problem.detail, problem.permanent)
+        except Unavailable as problem:
+            return self._failure(row, name, problem.detail, False)
         except Exception as problem:  # one message that breaks us must not stop the others
             log.error("%s broke its sender", name, exc_info=problem)
             return self._failure(row, name, type(problem).__name__, False)

@@ -18,6 +18,7 @@ from reviva import clock
 from reviva.config import Settings
 from reviva.database import health, migration
 from reviva.database.ddl import backend
+from reviva.database.failures import RESTORE
 from reviva.database.pool import PooledPostgres
 from reviva.database.sqlite import SQLite
 from reviva.errors import SchemaError
@@ -61,6 +62,14 @@ def of_database(database: Database, *, whole: bool = False) -> Iterator[Check]:
         yield integrity(database, whole=whole)
 
 
+def before_serving(database: Database) -> Iterator[Check]:
+    """What would make it worse to serve from a SQLite file."""
+    if backend(database) == "sqlite":
+        if health.size(database) <= QUICK_BYTES:
+            yield integrity(database, whole=False)
+        yield writable(database)
+
+
 def of_machine(database: Database) -> Iterator[Check]:
     """What does not need the database."""
     yield disk(database)
@@ -72,6 +81,8 @@ def writable(database: Database) -> Check:
     refusal = health.refusal_to_write(database)
     if refusal is None:
         return Check("writable", "changes can be saved")
+    if "locked" in refusal or "busy" in refusal:
+        return Check("writable", refusal, "wait until the other program is done, or end it")
     return Check("writable", refusal, "point REVIVA_DATABASE_URL at a writable server, or mend the file's permissions")
 
 
@@ -144,7 +155,7 @@ def integrity(database: Database, *, whole: bool) -> Check:
     """Whether SQLite's file is whole."""
     found = health.damage(database, whole=whole)
     if found:
-        return Check("integrity", "; ".join(found), "stop the server and restore a backup with `reviva restore`")
+        return Check("integrity", "; ".join(found), RESTORE)
     return Check("integrity", "the file is whole")
 
 

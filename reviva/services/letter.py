@@ -12,6 +12,7 @@ from reviva import clock
 from reviva.config import Settings
 from reviva.database.borrow import borrowed
 from reviva.database.statement import Row
+from reviva.database.units import retrying
 from reviva.errors import RevivaError
 from reviva.models.booking import Status
 from reviva.models.shop import Shop
@@ -37,27 +38,28 @@ class LetterService:
     def facts(self, message: Row) -> dict[str, Any]:
         """What the template of a queued message is filled with: as `booking` says, or `link`, or `bookings`.
 
-        Raises `Unwanted` where there is nothing to say any more.
+        Raises `Unwanted` where there is nothing to say any more, and `Unavailable` while the database is away.
         """
         if not message["recipient"]:
             raise Unwanted("Whom it was for has been erased.")
         payload: Mapping[str, Any] = message["payload"]
         with borrowed(self.database):
-            if "link" in payload:
-                return {"link": self._reset(payload["link"])}
-            if "references" in payload:
-                return {"bookings": [self._booking(reference) for reference in payload["references"]]}
-            if "reference" not in payload:
-                return {}
-            booking = self._booking(payload["reference"])
+            facts = retrying(self.database, lambda: self._read(payload))
         if message["template"] == REMINDER:
-            if booking["status"] != Status.CONFIRMED:
-                raise Unwanted(f"The booking is {booking['status']}.")
-            if booking["starts_at"] <= clock.now():
+            if facts["status"] != Status.CONFIRMED:
+                raise Unwanted(f"The booking is {facts['status']}.")
+            if facts["starts_at"] <= clock.now():
                 raise Unwanted("The appointment has begun.")
-            if booking["starts_at"] - clock.now() > REMIND_BY_MAIL + timedelta(minutes=5):
+            if facts["starts_at"] - clock.now() > REMIND_BY_MAIL + timedelta(minutes=5):
                 raise Unwanted("The appointment has moved, which has reminders of its own.")
-        return booking
+        return facts
+
+    def _read(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        if "link" in payload:
+            return {"link": self._reset(payload["link"])}
+        if "references" in payload:
+            return {"bookings": [self._booking(reference) for reference in payload["references"]]}
+        return self._booking(payload["reference"]) if "reference" in payload else {}
 
     def _reset(self, nonce: str) -> str:
         if not self.links.links.good(nonce, clock.now()):

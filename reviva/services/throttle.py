@@ -54,7 +54,7 @@ class Throttle:
         """
         now = clock.now()
         until = self.counts.blocked_until(key)
-        if until and until > now:
+        if until and now < until <= now + LOCKED:  # a later end is that of a clock that was wrong
             raise TooManyRequests(ceil((until - now).total_seconds()), "Too many failures: try again later.")
         failures = self.counts.tried(key, now, now - FORGOTTEN)
         wait = patience.wait(failures)
