@@ -83,8 +83,9 @@ class SQLite(MonitoredSQLite, SqliteDatabase):
     def rollback(self) -> None:
         """Where a full disk has made SQLite roll back by itself, there is nothing left to do."""
         try:
-            if self.connection().in_transaction:
-                super().rollback()
+            own: Any = super()
+            if own.connection().in_transaction:
+                own.rollback()
         finally:
             self._writer.release()
 
@@ -94,7 +95,8 @@ class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two
 
     def __init__(self, path: str, *, max_connections: int, timeout: float) -> None:
         """`timeout` is how many seconds a connection is waited for."""
-        super().__init__(path, max_connections=max_connections)
+        pool: Any = super()
+        pool.__init__(path, max_connections=max_connections)
         # Not as arguments: peewee's pool takes SQLite's own timeout for its own, rounds it to whole seconds, and reads
         # 0 as "for ever", while SQLite gets its default of 5 s, in which the whole process stands still.
         self._wait_timeout, self._timeout = timeout, SPIN

@@ -15,6 +15,7 @@ from peewee import Database
 from reviva import clock
 from reviva.config import Settings
 from reviva.database.connection import open_database
+from reviva.errors import DatabaseUnavailable
 from reviva.models.notification import Channel, Notification, NotificationStatus
 from reviva.notifications.dispatcher import Dispatcher, open_transports
 from reviva.notifications.mail import Mail
@@ -349,3 +350,17 @@ def test_a_gateway_that_drips_is_cut_off(services: Services, texts: Gateway) -> 
     assert not cut.value.permanent
     assert "p@ss" not in cut.value.detail
     assert "key" not in cut.value.detail
+
+
+def test_while_the_database_is_away_a_message_waits_without_a_complaint_about_its_sender(
+    services: Services, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(message: Any) -> None:
+        raise DatabaseUnavailable
+
+    id = queue(services)
+    monkeypatch.setattr(services.letters, "facts", away)
+    drain(dispatcher)
+    row = stored(services, id)
+    assert (row.status, row.last_error) == (S.QUEUED, DatabaseUnavailable().detail)
+    assert "broke its sender" not in caplog.text
