@@ -5,12 +5,12 @@ COPY is refused by psycopg2 in a process that gevent patched, so this is for com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
-from peewee import Database
+from peewee import Database, Model
 
 from reviva.database.ddl import backend
 
@@ -51,10 +51,55 @@ def copy(database: Database, shape: Shape, lines: bytes) -> None:
         cursor.copy_expert(f"COPY {shape.table} ({shape.listed}) FROM STDIN", BytesIO(lines), size=1 << 18)
 
 
-def insert(database: Database, shape: Shape, rows: Sequence[Sequence[Any]]) -> None:
-    """Adds rows to a table of SQLite."""
+def insert(database: Database, shape: Shape, rows: Sequence[Sequence[Any]], rule: str = "") -> None:
+    """Adds rows to a table of SQLite; the rule says what to do with one that is there already."""
     places = ", ".join(["?"] * len(shape.columns) + [_literal(value) for _, value in shape.constants])
-    database.connection().executemany(f"INSERT INTO {shape.table} ({shape.listed}) VALUES ({places})", rows)
+    database.connection().executemany(f"INSERT INTO {shape.table} ({shape.listed}) VALUES ({places}){rule}", rows)
+
+
+def add(database: Database, model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds rows by column, which all name the same, to a model's table."""
+    if rows:
+        _load(database, model._meta.table_name, model, rows)
+
+
+def upsert(
+    database: Database, model: type[Model], rows: Sequence[Mapping[str, Any]], keys: Sequence[str], *,
+    kept: Collection[str] = (),
+) -> None:  # fmt: skip
+    """Adds rows as `add` does; where one with the same `keys` is there, it takes the other values, but for `kept`.
+
+    In a transaction, and no two of the rows with the same keys.
+    """
+    if not rows:
+        return
+    table, listed = model._meta.table_name, ", ".join(rows[0])
+    changed = ", ".join(f"{name} = excluded.{name}" for name in rows[0] if name not in (*keys, *kept))
+    rule = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}"
+    if backend(database) == "sqlite":
+        _load(database, table, model, rows, rule)
+        return
+    # One table for all batches of a transaction, for each that is made is locked until its end.
+    database.execute_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS incoming_{table} ON COMMIT DROP"
+        f" AS SELECT {listed} FROM {table} WITH NO DATA"
+    )
+    _load(database, f"incoming_{table}", model, rows)
+    database.execute_sql(f"INSERT INTO {table} ({listed}) SELECT {listed} FROM incoming_{table}{rule}")
+    database.execute_sql(f"TRUNCATE incoming_{table}")
+
+
+def _load(
+    database: Database, table: str, model: type[Model], rows: Sequence[Mapping[str, Any]], rule: str = ""
+) -> None:  # fmt: skip
+    shape = Shape(table, tuple(rows[0]))
+    fields = [model._meta.combined[name] for name in shape.columns]
+    values = [[field.db_value(row[name]) for name, field in zip(shape.columns, fields, strict=True)] for row in rows]
+    if backend(database) == "sqlite":
+        insert(database, shape, values, rule)
+    else:
+        lines = (shape.line % tuple(NULL if cell is None else escape(str(cell)) for cell in row) for row in values)
+        copy(database, shape, "".join(lines).encode())
 
 
 def _literal(value: Value) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from peewee import JOIN, Database, fn
 
-from reviva.database import statement
+from reviva.database import bulk, statement
 from reviva.database.ddl import backend
 from reviva.database.statement import Param, Row, Statement
 from reviva.models.audit import Audit, AuditHead, AuditPersonal, AuditSeal
@@ -56,6 +56,10 @@ class AuditRepository(Repository[Audit]):
         id = statement.insert_one(self.database, Audit, **row)
         if personal:
             statement.insert(self.database, AuditPersonal, [{"audit_id": id, **personal}])
+
+    def add_many(self, rows: Sequence[Row]) -> None:
+        """Adds rows that hold nothing personal. For commands only."""
+        bulk.add(self.database, Audit, rows)
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of rows, each with its personal values where they are not erased."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from peewee import SQL, Case, NodeList, chunked, fn
 
+from reviva.database import bulk
 from reviva.database.ddl import Backend, backend
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.errors import Fault, Invalid, NotFound
@@ -52,6 +53,18 @@ class DeviceModelRepository(Repository[DeviceModel]):
         query = joined(DeviceModel.select(DeviceModel, *SUMMARY[3:])).where(DeviceModel.slug == slug)
         rows = self.run(query)
         return rows[0] if rows else None
+
+    def wholes(self, slugs: Sequence[str]) -> list[Row]:
+        """Those of some models that are there, as `whole` gives each."""
+        return _WHOLES.all(self.database, slugs=slugs)
+
+    def places(self, slugs: Sequence[str]) -> dict[str, tuple[int, int, str]]:
+        """Slug → id, category's id and category's slug of those of some models that are there."""
+        return {slug: (id, category, named) for slug, id, category, named in _PLACES.raw(self.database, slugs=slugs)}
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Adds models by column, and changes those that are there; each slug once. For commands only."""
+        bulk.upsert(self.database, DeviceModel, rows, ("slug",), kept=("created_at",))
 
     def id_of(self, slug: str) -> int:
         """The id of the model of this name. Raises `NotFound`."""
@@ -152,6 +165,14 @@ class PriceRepository(Repository[RepairPrice]):
         query = query.join(RepairType).where(RepairPrice.model == model, *conditions)
         return self.run(query.order_by(RepairPrice.currency, RepairType.position, RepairType.id))
 
+    def of_models(self, models: Sequence[int]) -> list[Any]:
+        """The prices of some models, in every currency: `(model, repair, currency, amount, minutes)`."""
+        return _PRICES.raw(self.database, models=models)
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Adds prices by column, and changes those that are there; each once. For commands only."""
+        bulk.upsert(self.database, RepairPrice, rows, ("model_id", "repair_id", "currency"))
+
     def delete_of(self, model: int, currency: str) -> None:
         """Removes a model's prices in a currency."""
         RepairPrice.delete().where(RepairPrice.model == model, RepairPrice.currency == currency).bind(
@@ -250,6 +271,25 @@ def _repairs(*conditions: Any) -> Any:
 
 
 _IN_CATEGORY = Category.slug == Param("category")
+
+
+def _prices() -> Any:
+    query = RepairPrice.select(
+        RepairPrice.model, RepairPrice.repair, RepairPrice.currency, RepairPrice.amount, RepairPrice.minutes
+    )
+    return query.where(Among(RepairPrice.model, "models"))
+
+
+_NAMED = Among(DeviceModel.slug, "slugs")
+_WHOLES = Statement(lambda: joined(DeviceModel.select(DeviceModel, *SUMMARY[3:])).where(_NAMED))
+_PLACES = Statement(
+    lambda: (
+        DeviceModel.select(DeviceModel.slug, DeviceModel.id, DeviceModel.category, Category.slug.alias("named"))
+        .join(Category)
+        .where(_NAMED)
+    )
+)
+_PRICES = Statement(_prices)
 _TEXTS = Statement(lambda: DeviceModel.select(DeviceModel.search_text).where(DeviceModel.active))
 _DETAIL = Statement(_detail)
 _WANTED = Statement(_wanted)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from peewee import Database
 
@@ -23,6 +23,16 @@ _OUTSIDE = (ActorKind.PUBLIC, ActorKind.BOOKING)
 _SIGNED = ("actor_kind", "actor", "action", "entity", "entity_id", "before", "after", "request_id", "address")
 
 
+class Change(NamedTuple):
+    """One change of many, as `AuditService.record` takes it."""
+
+    action: str
+    entity: str
+    entity_id: object
+    before: Any = None
+    after: Any = None
+
+
 class AuditService:
     def __init__(self, database: Database, signer: Signer) -> None:
         self.signer = signer
@@ -37,6 +47,22 @@ class AuditService:
         Secrets and notes are masked. Personal values are kept apart, under `customer` (the id of whom they are of), so
         that they can be erased and the row stays as it is.
         """
+        self.rows.add(*self._made(actor, action, entity, entity_id, before, after, customer))
+
+    def record_many(self, actor: Actor, changes: Iterable[Change]) -> None:
+        """Adds a row for each change as `record` does, all at once. For commands only."""
+        plain: list[Row] = []
+        for change in changes:
+            row, personal = self._made(actor, *change, None)
+            if personal:
+                self.rows.add(row, personal)
+            else:
+                plain.append(row)
+        self.rows.add_many(plain)
+
+    def _made(
+        self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any, customer: int | None
+    ) -> tuple[Row, Row | None]:
         salt, at = secrets.token_hex(16), clock.now()
         row = {
             "actor_kind": str(actor.kind), "actor": actor.name, "action": action, "entity": entity,
@@ -55,7 +81,7 @@ class AuditService:
             }  # fmt: skip
         signed = {**row, "at": write_instant(at), "before": dump(row_before), "after": dump(row_after)}
         mac = make_mac(self.signer, secrets.token_hex(16), signed)
-        self.rows.add({**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal)
+        return {**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """Rows with the personal values that are not erased, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 from peewee import Database
@@ -35,6 +35,7 @@ MODEL: Final = (
 )  # fmt: skip
 FOUND_BY: Final = {"name", "aliases", "model_numbers", "brand", "category"}
 """What a model's search words are made of."""
+STAYS: Final = "A model with prices stays in its category: remove them first."
 
 
 class CatalogChangeService:
@@ -113,8 +114,7 @@ class CatalogChangeService:
             wait_for_turn(self.database, SETTINGS)
             kind, maker = self._known(category=category, brand=brand)
             slug = slug or model_slug(brand, values["name"])
-            if not slug.isascii() or not words.words(values["name"]):
-                raise Invalid.field("slug", "is needed for a name without Latin letters", "missing")
+            check_latin(slug, values["name"])
             own, now = {"model_numbers": [], "aliases": [], **values}, clock.now()
             self.models.create(
                 slug=slug, brand=maker.id, category=kind.id, **own, **found_by(own, kind, maker),
@@ -137,7 +137,7 @@ class CatalogChangeService:
             kind, maker = self._known(**named)
             id = self.models.id_of(slug)
             if kind.slug != before["category"]["slug"] and self.prices.exists(RepairPrice.model == id):
-                raise Conflict("A model with prices stays in its category: remove them first.")
+                raise Conflict(STAYS)
             own = sent | {"category": kind.id, "brand": maker.id}
             if FOUND_BY & set(sent):
                 own |= found_by({**before, **sent}, kind, maker)
@@ -162,24 +162,11 @@ class CatalogChangeService:
 
     def model(self, slug: str) -> Row:
         """One model, active or not, as staff see it."""
-        row = known(self.models.whole(slug), f"There is no model {slug!r}.")
-        named = {
-            name: {"slug": row[f"{name}_slug"], "name": row[f"{name}_name"]} for name in ("brand", "category")
-        }  # fmt: skip
-        return {name: row[name] for name in MODEL} | named
+        return model_view(known(self.models.whole(slug), f"There is no model {slug!r}."))
 
     def _known(self, **slugs: str) -> list[Any]:
         """The category and the brand of these slugs, in the order named. Raises `Invalid` with every unknown one."""
-        finders: dict[str, Any] = {"category": self.category, "brand": self.brand}
-        found, faults = [], []
-        for name, slug in slugs.items():
-            try:
-                found.append(finders[name](slug))
-            except NotFound as problem:
-                faults.append(Fault(name, problem.detail, f"unknown-{name}"))
-        if faults:
-            raise Invalid(faults)
-        return found
+        return all_known({"category": self.category, "brand": self.brand}, slugs)
 
     def _reword(self, brand: Brand) -> None:
         kinds = {kind.id: kind for kind in self.categories.some()}
@@ -191,12 +178,9 @@ class CatalogChangeService:
         return after
 
     def _changed(self, actor: Actor, entity: str, id: str, before: Row, after: Row) -> Row:
-        names = [name for name in after if after[name] != before[name] and name not in ("version", "updated_at")]
-        if names:
-            self.audit.record(
-                actor, f"{entity}.change", entity, id,
-                before={name: before[name] for name in names}, after={name: after[name] for name in names},
-            )  # fmt: skip
+        was, now = difference(before, after)
+        if now:
+            self.audit.record(actor, f"{entity}.change", entity, id, before=was, after=now)
         return after
 
 
@@ -205,6 +189,37 @@ def known(found: Found | None, otherwise: str) -> Found:
     if found is None:
         raise NotFound(otherwise)
     return found
+
+
+def all_known(finders: Mapping[str, Callable[[str], Any]], slugs: Mapping[str, str]) -> list[Any]:
+    """What each finder finds under its slug, in the order of the slugs. Raises `Invalid` with every unknown one."""
+    found, faults = [], []
+    for name, slug in slugs.items():
+        try:
+            found.append(finders[name](slug))
+        except NotFound as problem:
+            faults.append(Fault(name, problem.detail, f"unknown-{name}"))
+    if faults:
+        raise Invalid(faults)
+    return found
+
+
+def check_latin(slug: str, name: str) -> None:
+    """Raises `Invalid` for a new model that no search could find."""
+    if not slug.isascii() or not words.words(name):
+        raise Invalid.field("slug", "is needed for a name without Latin letters", "missing")
+
+
+def difference(before: Row, after: Row) -> tuple[Row, Row]:
+    """The fields that changed, as they were and as they are."""
+    names = [name for name in after if after[name] != before[name] and name not in ("version", "updated_at")]
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def model_view(row: Row) -> Row:
+    """A model as staff see it, of a row that has its brand and category beside it."""
+    named = {name: {"slug": row[f"{name}_slug"], "name": row[f"{name}_name"]} for name in ("brand", "category")}
+    return {name: row[name] for name in MODEL} | named
 
 
 def picked(row: Any, names: tuple[str, ...]) -> Row:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from typing import Any, Final, TextIO
 
 import orjson
@@ -13,17 +15,17 @@ from pydantic import BaseModel
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Invalid, NotFound, RevivaError
-from reviva.models import RepairPrice
+from reviva.database.turn import SETTINGS, wait_for_turn
+from reviva.errors import Invalid
 from reviva.repositories.exchange import ExchangeRepository
-from reviva.services import exchange_rows
+from reviva.services import exchange_batch, exchange_rows
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.exchange_rows import ModelRow, PriceRow, RuleRow, written
 from reviva.services.pricing_change import PricingChangeService
 
-BATCH: Final = 500
+BATCH: Final = 1_000
 """Rows of one transaction."""
 KINDS: Final[dict[str, type[BaseModel]]] = {"models": ModelRow, "prices": PriceRow, "rules": RuleRow}
 
@@ -50,8 +52,10 @@ class ExchangeService:
     ) -> None:
         self.database, self.audit, self.catalog, self.pricing = database, audit, catalog, pricing
         self.rows = ExchangeRepository(database)
-        self._put: dict[str, Callable[[Actor, Row], str]] = {
-            "models": self._model, "prices": self._price, "rules": self._rule,
+        self._put: dict[str, Callable[[Actor, Sequence[Row]], Sequence[str]]] = {
+            "models": partial(exchange_batch.put_models, catalog),
+            "prices": partial(exchange_batch.put_prices, catalog),
+            "rules": self._rules,
         }  # fmt: skip
 
     def load(
@@ -77,77 +81,43 @@ class ExchangeService:
         rows = parsed(kind, lines)
         more = True
         while more:
-            with self.database.atomic():
-                more = self._batch(actor, kind, rows, told, outcome)
+            more = self._batch(actor, kind, rows, told, outcome)
         with self.database.atomic():
             self.audit.record(actor, f"{kind}.import", kind, "file", after={**outcome.counts, "bad": outcome.bad})
 
     def _batch(
         self, actor: Actor, kind: str, rows: Iterator[tuple[int, Row | str]], told: Told, outcome: Outcome
     ) -> bool:
-        for _ in range(BATCH):
-            line, row = next(rows, (0, ""))
-            if not line:
-                return False
+        read = list(islice(rows, BATCH))  # before the transaction: what is checked keeps nobody waiting
+        with self.database.atomic():
+            wait_for_turn(self.database, SETTINGS)
+            put = iter(self._put[kind](actor, [row for _, row in read if not isinstance(row, str)]))
+        for line, row in read:
+            became = row if isinstance(row, str) else next(put)
             outcome.read += 1
-            try:
-                if isinstance(row, str):
-                    raise ValueError(row)
-                with self.database.atomic():  # a savepoint: the row's own, so that a bad one takes nothing with it
-                    outcome.counts[self._put[kind](actor, row)] += 1
-            except (RevivaError, ValueError) as problem:
+            if became in outcome.counts:
+                outcome.counts[became] += 1
+            else:
                 outcome.bad += 1
-                told(line, " ".join(str(problem).split()))
-        return True
+                told(line, " ".join(became.split()))
+        return len(read) == BATCH
 
-    def _model(self, actor: Actor, row: Row) -> str:
-        slug = row.pop("slug")
-        row["tier"] = str(row["tier"])
-        try:
-            before = self.catalog.model(slug)
-        except NotFound:
-            self.catalog.add_model(actor, slug=slug, **row)
-            return "created"
-        sent = {
-            name: value for name, value in row.items()
-            if value != (before[name]["slug"] if name in ("brand", "category") else before[name])
-        }  # fmt: skip
-        if sent:
-            self.catalog.change_model(actor, slug, None, **sent)
-        return "changed" if sent else "unchanged"
-
-    def _price(self, actor: Actor, row: Row) -> str:
-        model = self.catalog.model(row["model"])
-        repair = self.catalog.repair(model["category"]["slug"], row["repair"]).id
-        id, values = self.catalog.models.id_of(row["model"]), {"amount": row["amount"], "minutes": row["minutes"]}
-        of = (RepairPrice.model == id, RepairPrice.repair == repair, RepairPrice.currency == row["currency"])
-        found = self.catalog.prices.find(*of)
-        was = {"amount": found.amount, "minutes": found.minutes} if found else None
-        if was == values:
-            return "unchanged"
-        if found:
-            self.catalog.prices.update(found.id, **values)
-        else:
-            self.catalog.prices.create(model=id, repair=repair, currency=row["currency"], **values)
-        self.audit.record(
-            actor, "prices.change", "device_model", row["model"],
-            before={"currency": row["currency"], "prices": {row["repair"]: was}},
-            after={"currency": row["currency"], "prices": {row["repair"]: values}},
-        )  # fmt: skip
-        return "changed" if found else "created"
+    def _rules(self, actor: Actor, rows: Sequence[Row]) -> list[str]:
+        return [exchange_batch.outcome(partial(self._rule, actor), row) for row in rows]
 
     def _rule(self, actor: Actor, row: Row) -> str:
         id = row.pop("id")
         row["kind"] = str(row["kind"])
         row["conditions"] = exchange_rows.conditions(row["conditions"])
-        if id is None:
-            self.pricing.add(actor, **row)
-            return "created"
-        before = self.pricing.get(id)
-        sent = {name: value for name, value in row.items() if value != before[name]}
-        if sent:
-            self.pricing.change(actor, id, None, **sent)
-        return "changed" if sent else "unchanged"
+        with self.database.atomic():  # a savepoint: the row's own, so that a bad one takes nothing with it
+            if id is None:
+                self.pricing.add(actor, **row)
+                return "created"
+            before = self.pricing.get(id)
+            sent = {name: value for name, value in row.items() if value != before[name]}
+            if sent:
+                self.pricing.change(actor, id, None, **sent)
+            return "changed" if sent else "unchanged"
 
     def dump(self, kind: str, out: TextIO, *, as_json: bool = False) -> int:
         """Writes every row, as CSV that is safe to open in a spreadsheet or as one JSON array; returns how many."""

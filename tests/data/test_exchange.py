@@ -14,11 +14,14 @@ import pytest
 from reviva.database.connection import open_database
 from reviva.errors import Invalid
 from reviva.models import DeviceModel
+from reviva.paging import ListQuery
 from reviva.services import Services
-from reviva.services.exchange import Outcome
+from reviva.services.catalog_change import STAYS
+from reviva.services.exchange import Outcome, shown
 from reviva.services.exchange_rows import guarded, unguarded
 from tests.people import COMMAND, services_over
 
+PHONE = {"slug": "phone", "name": "Phone"}
 MODELS = "slug,category,brand,name,year,tier\n"
 
 
@@ -40,6 +43,20 @@ def imported(services: Services, kind: str, text: str, **how: Any) -> tuple[Outc
     told: dict[int, str] = {}
     outcome = services.exchange.load(COMMAND, kind, text.splitlines(True), told.__setitem__, **how)
     return outcome, told
+
+
+def recorded(services: Services) -> list[tuple[str, Any, Any]]:
+    """Each change in the order it was made, but not the imports: its action, before and after."""
+    rows = services.database.execute_sql("SELECT action, before, after FROM audit ORDER BY id").fetchall()
+    return [
+        (action, json.loads(before or "null"), json.loads(after))
+        for action, before, after in rows
+        if not action.endswith(".import")
+    ]
+
+
+def priced(repair: str, price: dict[str, Any] | None) -> dict[str, Any]:
+    return {"currency": "GBP", "prices": {repair: price}}
 
 
 def count(services: Services) -> int:
@@ -97,6 +114,72 @@ def test_each_bad_row_is_named_with_its_line_and_the_good_ones_are_kept(services
     assert "tier" in told[5]
     assert outcome.counts["created"] == 2
     assert count(services) == before + 2
+
+
+def test_a_file_may_name_the_same_thing_twice_and_each_change_is_on_record(services: Services) -> None:
+    text = MODELS + (
+        "twice,phone,apple,Once,2024,mid\n"
+        "twice,phone,apple,Twice,2024,mid\n"
+        "twice,phone,apple,Twice,2024,mid\n"
+        "twice,phone,nobody,Thrice,2024,mid\n"
+        "twice,tablet,apple,Twice,2024,mid\n"
+    )
+    outcome, told = imported(services, "models", text)
+    assert outcome.counts == {"created": 1, "changed": 2, "unchanged": 1}
+    assert list(told) == [5]
+    model = services.catalog_changes.model("twice")
+    at_first = model | {"name": "Once", "version": 1, "category": PHONE, "updated_at": model["created_at"]}
+    assert (model["name"], model["version"], model["category"]["slug"]) == ("Twice", 3, "tablet")
+    repair = services.catalog_changes.repairs.of_category(services.catalog_changes.category("tablet").id)[0].slug
+    prices = f"twice,{repair},GBP,1,\ntwice,{repair},GBP,2,5\ntwice,none,GBP,2,5\nnone,{repair},GBP,2,5\n"
+    outcome, told = imported(services, "prices", "model,repair,currency,amount,minutes\n" + prices)
+    assert outcome.counts == {"created": 1, "changed": 1, "unchanged": 0}
+    assert told == {4: "There is no repair 'none' in 'tablet'.", 5: "There is no model 'none'."}
+    assert recorded(services) == [
+        ("device_model.create", None, shown(at_first)),
+        ("device_model.change", {"name": "Once"}, {"name": "Twice"}),
+        ("device_model.change", {"category": PHONE}, {"category": model["category"]}),
+        ("prices.change", priced(repair, None), priced(repair, {"amount": 1, "minutes": None})),
+        ("prices.change", priced(repair, {"amount": 1, "minutes": None}), priced(repair, {"amount": 2, "minutes": 5})),
+    ]
+    services.audit_seal.seal()
+    assert services.audit_seal.verify().ok
+
+
+def test_a_model_with_prices_stays_in_its_category(services: Services) -> None:
+    slug, category = services.database.execute_sql(
+        "SELECT m.slug, c.slug FROM device_model m JOIN category c ON c.id = m.category_id"
+        " WHERE EXISTS (SELECT 1 FROM repair_price p WHERE p.model_id = m.id) LIMIT 1"
+    ).fetchone()
+    other = "tablet" if category == "phone" else "phone"
+    assert imported(services, "models", f"{MODELS}{slug},{other},apple,Moved,2024,mid\n")[1] == {2: STAYS}
+
+
+def test_changed_words_are_searched_at_once_and_the_rest_of_the_model_stays(services: Services) -> None:
+    row = "wordy,phone,apple,{},2024,mid\n"
+    imported(services, "models", MODELS + row.format("Frobnicator"))
+    made = services.catalog_changes.model("wordy")["created_at"]
+    imported(services, "models", MODELS + row.format("Gloxinator"))
+    assert services.catalog_changes.model("wordy")["created_at"] == made
+    for query, found in (("gloxinator", ["wordy"]), ("frobnicator", [])):
+        page = services.catalog_changes.models.matching(ListQuery(), (((query,),),), every=True)
+        assert [row["slug"] for row in page.items] == found
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_file_of_many_batches_comes_in_whole(services: Services, strict: bool) -> None:
+    rows = [f"many-{n},phone,apple,Many {n},2024,mid\n" for n in range(2_500)]
+    before = count(services)
+    outcome, told = imported(services, "models", MODELS + "".join(rows), strict=strict)
+    assert (outcome.read, outcome.counts["created"], told) == (2_500, 2_500, {})
+    assert count(services) == before + 2_500
+    assert len(recorded(services)) == 2_500
+    rows[1_700] = "many-1700,nothing,apple,Many,2024,mid\n"
+    changed = MODELS + "".join(row.replace(",2024,", ",2023,") for row in rows)
+    assert list(imported(services, "models", changed, strict=strict)[1]) == [1_702]
+    assert services.catalog_changes.models.count(DeviceModel.slug ** "many-%", DeviceModel.year == 2023) == (
+        0 if strict else 2_499
+    )
 
 
 def test_strict_keeps_none_where_one_is_bad_and_dry_keeps_none_at_all(services: Services) -> None:
