@@ -69,6 +69,7 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [
                 Index("booking_created", "booking", "created_at, id"),
                 Index("booking_status", "booking", "status, created_at, id"),
+                Index("booking_work", "booking", "status, starts_at, id"),
                 Index("booking_starts", "booking", "starts_at, id"),
                 Index("booking_shop", "booking", "shop_id, starts_at"),
                 Index("booking_customer", "booking", "customer_id, created_at"),
@@ -108,6 +109,7 @@ def tables(db: Database) -> list[type[Model]]:
             primary_key = CompositeKey("bench", "starts_at")
             indexes = [
                 Index("booking_slot_booking", "booking_slot", "booking_id"),
+                Index("booking_slot_time", "booking_slot", "starts_at, bench_id"),
             ]
 
     class BookingHistory(Base):

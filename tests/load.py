@@ -29,9 +29,10 @@ from reviva.models.booking import Status
 from reviva.paging import ListQuery
 from reviva.repositories.audit import AuditRepository
 from reviva.repositories.base import BATCH, columns
-from reviva.repositories.booking import BookingRepository, SlotRepository
+from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.notification import NotificationRepository
+from reviva.repositories.slot import SlotRepository
 from reviva.services.catalog import CatalogService
 from reviva.services.seeding import SeedingService
 
@@ -85,17 +86,27 @@ def work(database: Database, rounds: int = 5) -> None:
     for n in range(rounds):
         lists: list[dict[str, Any]] = [
             {}, {"filters": {"status": ["in_repair"]}},
+            {"filters": {"status": ["confirmed"]}, "sort": (("starts_at", False),)},
             {"filters": {"assigned_to": 1}, "sort": (("starts_at", False),)},
             {"filters": {"starts_from": day, "starts_to": day + timedelta(days=1)}, "sort": (("starts_at", False),)},
             {"filters": {"q": f"name{n}"}}, {"filters": {"customer": n + 1}},
         ]  # fmt: skip
         for wanted in lists:
-            page = bookings.page(ListQuery(**wanted), bookings.listed())
+            page = bookings.listed(ListQuery(**wanted))
             bookings.items_of([row["id"] for row in page.items])
         bookings.by_reference(f"RV-{n:08}")
         bookings.history_of(n + 1)
         slots.busy([1, 2], day, day + timedelta(days=7), day)
+        run(
+            database,
+            BookingSlot.select(BookingSlot.bench).where(BookingSlot.starts_at.between(day, day + timedelta(1))),
+        )
+        run(
+            database, BookingHistory.select(BookingHistory.id).where(BookingHistory.at.between(day, day + timedelta(1)))
+        )
+        run(database, Notification.select(Notification.id).where(Notification.sent_at.between(day, day + timedelta(1))))
         customers.some(Customer.phone == f"+4470000{n:05}")
+        customers.page(ListQuery(sort=(("created_at", True),)))
         customers.page(ListQuery(sort=(("name", False),)))
         customers.page(ListQuery(filters={"q": f"name{n}"}))
         audit.page(ListQuery(filters={"entity": "booking", "entity_id": f"RV-{n:08}"}))
@@ -110,10 +121,6 @@ def work(database: Database, rounds: int = 5) -> None:
         run(
             database,
             Booking.select(Booking.id).where(Booking.held_until < clock.now()).order_by(Booking.held_until).limit(9),
-        )
-        run(
-            database,
-            BookingSlot.select(BookingSlot.bench).where(BookingSlot.starts_at.between(day, day + timedelta(1))),
         )
         sending = SQL("status = 'sending'"), Notification.leased_until < clock.now()
         run(database, Notification.select(Notification.id).where(*sending).order_by(Notification.leased_until).limit(9))

@@ -76,6 +76,7 @@ class Booking(Base):
         indexes = [
             Index("booking_created", "booking", "created_at, id", serves="the newest bookings, or a span of days"),
             Index("booking_status", "booking", "status, created_at, id", serves="bookings by status, newest first"),
+            Index("booking_work", "booking", "status, starts_at, id", serves="what is to be done next, by status"),
             Index("booking_starts", "booking", "starts_at, id", serves="the day's work in order"),
             Index("booking_shop", "booking", "shop_id, starts_at", serves="a shop's day"),
             Index("booking_customer", "booking", "customer_id, created_at", serves="a customer's bookings"),
@@ -131,6 +132,9 @@ class BookingSlot(Base):
         primary_key = CompositeKey("bench", "starts_at")
         indexes = [
             Index("booking_slot_booking", "booking_slot", "booking_id", serves="giving a booking's time back"),
+            Index(
+                "booking_slot_time", "booking_slot", "starts_at, bench_id", serves="which benches are busy in a span"
+            ),
         ]
 
 

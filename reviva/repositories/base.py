@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from peewee import Database, Expression, IntegrityError, Query, chunked, fn
+from peewee import SQL, Database, Expression, IntegrityError, Query, chunked, fn
 
 from reviva.database import statement
 from reviva.database.statement import Row
@@ -100,7 +100,7 @@ class Repository(Generic[M]):
 
     def count(self, *conditions: Expression) -> int:
         """How many rows meet all the conditions."""
-        query = self.model.select(fn.COUNT(1).alias("n"))
+        query = self.model.select(fn.COUNT(SQL("*")).alias("n"))
         return int(self.run(query.where(*conditions) if conditions else query)[0]["n"])
 
     def exists(self, *conditions: Expression) -> bool:

@@ -258,7 +258,7 @@ def _wanted() -> Any:
 
 
 def _counted(noun: Any, *conditions: Any) -> Any:
-    query = joined(DeviceModel.select(noun.slug, noun.name, fn.COUNT(1).alias("models")))
+    query = joined(DeviceModel.select(noun.slug, noun.name, fn.COUNT(SQL("*")).alias("models")))
     return query.where(DeviceModel.active, *conditions).group_by(noun.id)
 
 

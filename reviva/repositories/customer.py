@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from peewee import EXCLUDED, Case, Expression, Query, fn
+from peewee import EXCLUDED, SQL, Case, Expression, Query, fn
 
 from reviva import clock
 from reviva.database.statement import Param, Row, Statement
@@ -75,12 +75,12 @@ class CustomerRepository(Repository[Customer]):
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of customers and how many bookings each has, without the merged and the erased ones."""
-        bookings = Booking.select(fn.COUNT(1)).where(Booking.customer == C.id)
+        bookings = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id)
         return self.page(wanted, C.select(*_SHOWN, bookings.alias("bookings")).where(*_KEPT))
 
     def one(self, id: int) -> Row | None:
         """One customer as the list shows them, notes included; erased ones too."""
-        bookings = Booking.select(fn.COUNT(1)).where(Booking.customer == C.id)
+        bookings = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id)
         rows = self.run(C.select(*_SHOWN, C.notes, bookings.alias("bookings")).where(C.id == id))
         return rows[0] if rows else None
 

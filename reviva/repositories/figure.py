@@ -129,7 +129,7 @@ def _done(kind: Backend) -> Any:
     names = (c.shop_id, c.currency, c.assigned_to_id)
     named = [name.alias(alias) for name, alias in zip(names, ("shop_id", "currency", "assigned_to_id"), strict=True)]
     sums = (
-        fn.COUNT(1).alias("n"), fn.SUM(c.total).cast("BIGINT").alias("amount"),
+        fn.COUNT(SQL("*")).alias("n"), fn.SUM(c.total).cast("BIGINT").alias("amount"),
         (fn.SUM(c.seconds_booked).cast("BIGINT") / 60).alias("minutes"), fn.COUNT(c.seconds).alias("ready"),
         fn.SUM(c.seconds).cast("BIGINT").alias("seconds"),
     )  # fmt: skip
@@ -141,7 +141,7 @@ _NEW = (H.from_status.is_null() | (H.from_status == Status.DRAFT)) & H.to_status
 
 _STEPS = Statement(
     lambda: (
-        H.select(B.shop, H.to_status, fn.COUNT(1).alias("n"))
+        H.select(B.shop, H.to_status, fn.COUNT(SQL("*")).alias("n"))
         .join(B)
         .where(_span(H.at), Among(B.shop, "shops"))
         .group_by(B.shop, H.to_status)
@@ -153,7 +153,7 @@ _DONE: dict[Backend, Statement] = {
 }
 _MADE = Statement(
     lambda: (
-        H.select(B.shop, DeviceModel.slug, fn.COUNT(1).alias("n"))
+        H.select(B.shop, DeviceModel.slug, fn.COUNT(SQL("*")).alias("n"))
         .join(B)
         .join(DeviceModel)
         .where(_span(H.at), Among(B.shop, "shops"), _NEW)
@@ -162,7 +162,7 @@ _MADE = Statement(
 )
 _SENT = Statement(
     lambda: (
-        N.select(B.shop, fn.COUNT(1).alias("n"))
+        N.select(B.shop, fn.COUNT(SQL("*")).alias("n"))
         .join(B)
         .where(_span(N.sent_at), N.sent_at.is_null(False), Among(B.shop, "shops"))
         .group_by(B.shop)
@@ -195,12 +195,14 @@ _MODELS, _MODELS_OF = Statement(_models), Statement(lambda: _models(_OF))
 _FIRST = Statement(lambda: H.select(fn.MIN(H.at).alias("at")))
 _STANDING = Statement(
     lambda: (
-        B.select(B.status, fn.COUNT(1).alias("n")).where(B.status.in_(OPEN), Among(B.shop, "shops")).group_by(B.status)
+        B.select(B.status, fn.COUNT(SQL("*")).alias("n"))
+        .where(B.status.in_(OPEN), Among(B.shop, "shops"))
+        .group_by(B.status)
     )
 )
 _WAITING = Statement(
     lambda: (
-        N.select(N.status, fn.COUNT(1).alias("n"))
+        N.select(N.status, fn.COUNT(SQL("*")).alias("n"))
         .where(N.status.in_((NotificationStatus.QUEUED, NotificationStatus.SENDING, NotificationStatus.DEAD)))
         .group_by(N.status)
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from peewee import Database, Expression, Field, Tuple, fn
+from peewee import SQL, Database, Expression, Field, Tuple, fn
 
 from reviva.database.fields import UTCField
 from reviva.database.statement import Param, Row, Statement
@@ -130,7 +130,7 @@ def compose(build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool]
             query = query.where(after(keys, place))
         return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])
 
-    return Listing(Statement(rows), Statement(lambda: build().columns(fn.COUNT(1).alias("n"))))
+    return Listing(Statement(rows), Statement(lambda: build().columns(fn.COUNT(SQL("*")).alias("n"))))
 
 
 def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:

@@ -64,6 +64,7 @@ MATRIX = {
     "POST /api/customers/{id}/anonymize": MANAGER,
     "POST /api/bookings/find": PUBLIC,
     "POST /api/bookings/{reference}/token": BOOKING,
+    "GET /api/dashboard": TECHNICIAN,
     "GET /api/notifications": TECHNICIAN,
     "POST /api/notifications/{id}/retry": MANAGER,
     "POST /api/notifications/{id}/cancel": MANAGER,
