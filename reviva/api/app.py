@@ -212,6 +212,8 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),
     get("/metrics", health.measured, PUBLIC, database=False, counted=False, content_type=metrics.CONTENT_TYPE),
     get("/api/openapi.json", describe, PUBLIC, database=False, cache=A_WHILE),
+    page("/staff", "staff.html"),
+    get("/staff/{file}", static.folder("staff"), PUBLIC, database=False, cache=A_WHILE, documented=False),
     page("/api/docs", "docs.html"), page("/api/docs/docs.js", "docs.js"), page("/api/docs/docs.css", "docs.css"),
 )
 # fmt: on

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from reviva.api.call import Answer, Call, Handler
+from reviva.errors import NotFound
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -19,6 +20,20 @@ _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "svg": "image/svg+xml",
 }
+
+
+def folder(name: str) -> Handler:
+    """A handler that answers with the file of a folder of `reviva/web` that the path's `file` names."""
+    names = [each.name for each in (files("reviva") / "web" / name).iterdir() if each.is_file()]
+    handlers = {each: file(f"{name}/{each}") for each in names}
+
+    def serve(call: Call) -> Any:
+        try:
+            return handlers[call.params["file"]](call)
+        except KeyError:
+            raise NotFound from None
+
+    return serve
 
 
 def file(name: str, policy: str = PAGE_POLICY) -> Handler:

@@ -91,6 +91,8 @@ MATRIX = {
     "GET /readyz": PUBLIC,
     "GET /metrics": PUBLIC,
     "GET /api/openapi.json": PUBLIC,
+    "GET /staff": PUBLIC,
+    "GET /staff/{file}": PUBLIC,
     "GET /api/docs": PUBLIC,
     "GET /api/docs/docs.js": PUBLIC,
     "GET /api/docs/docs.css": PUBLIC,

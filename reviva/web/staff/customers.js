@@ -1,0 +1,56 @@
+// Customers: who they are, what they had repaired, and what may be kept of them.
+
+import { get, patch, post, query } from "/staff/api.js";
+import { badge, device, h, heading, link, money, say, when } from "/staff/dom.js";
+import { action, field, form, list, table } from "/staff/form.js";
+
+export async function all(context, at) {
+  return [heading("Customers"), await list({
+    path: "/api/customers", at, empty: "No customer fits.",
+    filters: [["q", "Find", "search"], ["sort", "Order", [["", "Newest first"], ["name", "By name"]]]],
+    columns: [
+      ["Name", each => link(`#/customers/${each.id}`, each.name || `No. ${each.id}`)], ["E-mail", each => each.email],
+      ["Telephone", each => each.phone], ["Bookings", each => each.bookings], ["Since", each => when(each.created_at, undefined, { dateStyle: "medium" })],
+    ],
+  })];
+}
+
+export async function one({ user, refresh }, at) {
+  const path = `/api/customers/${at.params[0]}`;
+  const customer = await get(path);
+  const bookings = customer.email ? await get(`/api/bookings${query({ q: customer.email, limit: 100 })}`) : { items: [] };
+  const theirs = bookings.items.filter(each => each.customer.email === customer.email);
+  const save = async values => {
+    await patch(path, { ...values, email: values.email || null, phone: values.phone || null, version: customer.version });
+    say("Saved.");
+    await refresh();
+  };
+  const erase = async () => {
+    await post(`${path}/anonymize`);
+    say("Erased.");
+    await refresh();
+  };
+  const download = async () => {
+    const held = JSON.stringify(await get(`${path}/export`), null, 2);
+    const url = URL.createObjectURL(new Blob([held], { type: "application/json" }));
+    h("a", { href: url, download: `customer-${customer.id}.json` }).click();
+    URL.revokeObjectURL(url);
+  };
+  const merge = form([field("other", "Number of the other customer who is the same person", "number")], "Merge", async ({ other }) => {
+    await post(`${path}/merge`, { other });
+    say("Merged: their bookings are here now.");
+    await refresh();
+  }, { className: "line" });
+  return [heading(customer.name || `Customer ${customer.id}`, customer.anonymized_at && badge("erased")), h("div", { className: "columns" },
+    h("section", {}, form([
+      field("name", "Name", "text", customer.name), field("email", "E-mail", "email", customer.email), field("phone", "Telephone", "tel", customer.phone),
+      field("locale", "Language", "text", customer.locale), field("marketing_consent", "Wants to hear of offers", "checkbox", customer.marketing_consent),
+      field("notes", "Notes", "textarea", customer.notes),
+    ], "Save", save)),
+    h("section", {}, h("h2", {}, "Bookings"), table([
+      ["Booking", each => link(`#/bookings/${each.reference}`, each.reference)], ["Device", each => device(each.model)],
+      ["Total", each => money(each.total)], ["Status", each => badge(each.status)],
+    ], theirs), user.permissions.includes("customers.erase") && h("details", {}, h("summary", {}, "Merge, export, erase"), merge,
+      h("div", { className: "actions" }, action("Export all that is held", download), action("Erase this person", erase,
+        { ask: "Erase this person everywhere? This can't be undone.", className: "danger" })))))];
+}

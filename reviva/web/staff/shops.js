@@ -1,0 +1,59 @@
+// Shops: hours, closures, benches, and how bookings are taken.
+
+import { get, patch } from "/staff/api.js";
+import { badge, h, heading, link, say } from "/staff/dom.js";
+import { action, field, form, list } from "/staff/form.js";
+
+const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].map((name, n) => [n, name]);
+const MINUTES = [15, 30, 45, 60, 90, 120, 180, 240].map(each => [each, `${each} minutes`]);
+
+export async function all(context, at) {
+  return [heading("Shops"), await list({ path: "/api/shops", at, columns: [
+    ["Shop", each => link(`#/shops/${each.slug}`, each.name)], ["Zone", each => each.timezone], ["Currency", each => each.currency],
+    ["Benches", each => each.benches.filter(bench => bench.active).length], ["", each => badge(each.active ? "active" : "closed down")],
+  ] })];
+}
+
+export async function one({ refresh }, at) {
+  const path = `/api/shops/${at.params[0]}`;
+  const shop = await get(path);
+  const send = async change => {
+    await patch(path, { ...change, version: shop.version });
+    say("Saved.");
+    await refresh();
+  };
+  const plain = form([
+    field("name", "Name", "text", shop.name), field("address", "Address", "textarea", shop.address), field("email", "E-mail", "email", shop.email),
+    field("phone", "Telephone", "tel", shop.phone), field("timezone", "Time zone", "text", shop.timezone),
+    field("grid_minutes", "Appointments begin every", MINUTES, shop.grid_minutes), field("buffer_minutes", "Minutes between two jobs", "number", shop.buffer_minutes),
+    field("lead_minutes", "Minutes' notice for a booking", "number", shop.lead_minutes), field("horizon_days", "Days ahead that can be booked", "number", shop.horizon_days),
+    field("cancel_notice_minutes", "Minutes' notice for cancelling", "number", shop.cancel_notice_minutes),
+    field("confirm_by_hand", "Bookings wait to be accepted", "checkbox", shop.confirm_by_hand), field("active", "Takes bookings", "checkbox", shop.active),
+    field("allowed_origins", "Web sites that may embed the booking, a line each", "textarea", shop.allowed_origins.join("\n")),
+  ], "Save", values => send({ ...values, grid_minutes: Number(values.grid_minutes), allowed_origins: lines(values.allowed_origins) }));
+  const hours = rows("Opening hours", shop.hours, () => ({ weekday: 0, opens: "09:00", closes: "17:00" }), each => [
+    field("weekday", "Day", DAYS, each.weekday), field("opens", "Opens", "time", each.opens), field("closes", "Closes", "text", each.closes, { size: 5 }),
+  ], found => send({ hours: found.map(each => ({ ...each, weekday: Number(each.weekday) })) }));
+  const closures = rows("Closed on", shop.closures, () => ({ from: "", to: "", reason: "" }), each => [
+    field("from", "From", "date", each.from), field("to", "To", "date", each.to), field("reason", "Why", "text", each.reason),
+  ], found => send({ closures: found }));
+  const benches = rows("Benches", shop.benches, () => ({ name: `Bench ${shop.benches.length + 1}`, active: true }), each => [
+    field("name", "Name", "text", each.name), field("active", "In use", "checkbox", each.active),
+  ], found => send({ benches: found }));
+  return [heading(shop.name), h("div", { className: "columns" }, h("section", {}, plain), h("section", {}, hours, closures, benches))];
+}
+
+const lines = text => text.split("\n").map(each => each.trim()).filter(Boolean);
+
+// A list of small rows that is saved as a whole.
+function rows(title, known, fresh, fields, save) {
+  const row = each => {
+    const made = h("div", { className: "row" }, fields(each), action("Remove", () => made.remove(), { className: "plain" }));
+    return made;
+  };
+  const all = h("div", {}, known.map(row));
+  const read = each => Object.fromEntries([...each.querySelectorAll("[name]")].map(control =>
+    [control.name, control.type === "checkbox" ? control.checked : control.value]));
+  return form([h("h2", {}, title), all, action("Add", () => all.append(row(fresh())), { className: "plain" })], "Save",
+    () => save([...all.children].map(read)));
+}
