@@ -140,7 +140,9 @@ def test_every_route_lets_in_and_keeps_out_whom_it_should(town: Town) -> None:
         if endpoint.upgrade:
             continue
         least = MATRIX[name(endpoint)]
-        path = endpoint.path.format_map({"reference": MINE, "id": "999999", "slug": "x", "category": "x", "key": "x"})
+        path = endpoint.path.format_map(
+            {"reference": MINE, "id": "999999", "slug": "x", "category": "x", "key": "x", "file": "x"}
+        )
         for who in EVERYBODY:
             body = BODIES.get(name(endpoint), {}) if endpoint.body else None
             status = town.ask(who, endpoint.method, path, body).status

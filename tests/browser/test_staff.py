@@ -1,0 +1,178 @@
+"""The staff console as the people at the counter use it: a real browser, a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests import databases
+from tests.server import Server, running
+from tests.volley import order, slots
+
+CHROMIUM = "/usr/bin/chromium"
+QUIET = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+HOSTILE = '<img src=x onerror="document.title=1">'
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if not shutil.which(CHROMIUM):
+        assert os.environ.get("CI") != "true", "CI must have a browser"
+        pytest.skip("there is no /usr/bin/chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("staff")
+    with databases.new_url("sqlite", folder, seeded=True) as url, running(folder, database_url=url) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def password(server: Server) -> str:
+    found = re.search(r"with the password (\S+)", server.log)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def page(chromium: Browser, server: Server) -> Iterator[Page]:
+    """A browser that has never been here; no script of ours may fail in it."""
+    context = chromium.new_context(locale="en-GB", timezone_id="Asia/Tokyo")
+    page, failures = context.new_page(), []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(f"{server.url}/staff")
+    yield page
+    context.close()
+    assert not failures
+
+
+def enter(page: Page, password: str, email: str = "admin@example.com") -> None:
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("navigation")).to_be_visible()
+
+
+def token(server: Server, email: str, password: str) -> str:
+    return str(server.post("/api/auth/login", {"email": email, "password": password}).json()["token"])
+
+
+def test_a_wrong_password_is_told_and_a_right_one_opens_the_day(page: Page, password: str) -> None:
+    page.get_by_label("E-mail").fill("admin@example.com")
+    page.get_by_label("Password").fill("not the one")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("status")).not_to_be_empty()
+    enter(page, password)
+    expect(page.get_by_role("heading", name="Appointments")).to_be_visible()
+    assert page.evaluate("document.cookie.includes('reviva_session')") is False
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_label("Password")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+def test_a_walk_in_customer_is_booked_and_served_to_the_end(page: Page, server: Server, password: str) -> None:
+    enter(page, password)
+    page.get_by_role("link", name="New booking").click()
+    page.get_by_label("Device").press_sequentially("iphnoe 13 pro")
+    page.get_by_role("button", name="Apple iPhone 13 Pro (2021)").click()
+    page.get_by_label(re.compile("^Screen replacement")).check()
+    expect(page.get_by_text(re.compile("^Total £"))).to_be_visible()
+    page.get_by_label("Name", exact=True).fill(HOSTILE)
+    page.get_by_label("E-mail").fill("walk-in@example.com")
+    page.get_by_role("button", name="Book").click()
+    expect(page.get_by_role("heading", name=re.compile("RV-"))).to_be_visible()
+    expect(page.get_by_text(HOSTILE)).to_be_visible()
+    reference = page.get_by_role("heading", level=1).inner_text()
+    for step in ("checked in", "in repair", "ready", "completed"):
+        page.get_by_role("button", name=step, exact=True).click()
+        expect(page.locator(".heading .badge")).to_have_text(step)
+    expect(page.get_by_text("This booking has ended.")).to_be_visible()
+    admin = token(server, "admin@example.com", password)
+    booking = server.get(f"/api/bookings/{reference}", admin)
+    assert (booking["status"], booking["customer"]["name"]) == ("completed", HOSTILE)
+    assert [step["to"] for step in booking["history"]] == ["confirmed", "checked_in", "in_repair", "ready", "completed"]
+
+
+def test_a_price_set_by_hand_and_a_moved_appointment_are_kept(page: Page, server: Server, password: str) -> None:
+    made = server.post("/api/bookings", order(slots(server)[4]["starts_at"])).json()
+    enter(page, password)
+    page.goto(f"{server.url}/staff#/bookings/{made['reference']}")
+    page.get_by_text("Change repairs or prices").click()
+    page.get_by_label(re.compile("^Battery replacement")).check()
+    row = page.locator(".pair").filter(has_text="Battery replacement")
+    row.get_by_label("By hand").fill("12.34")
+    page.locator("details").get_by_role("button", name="Save").click()
+    expect(page.locator(".prices")).to_contain_text("Set by the shop")
+    page.get_by_text("Move the appointment").click()
+    page.get_by_label(re.compile("^Free times")).select_option(index=9)
+    chosen = page.get_by_label(re.compile("^Free times")).input_value()
+    page.get_by_role("button", name="Move").click()
+    expect(page.get_by_text("The appointment was moved.")).to_be_visible()
+    booking = server.get(f"/api/bookings/{made['reference']}", token(server, "admin@example.com", password))
+    assert booking["starts_at"] == chosen
+    assert {item["repair"]["slug"]: item["price"]["amount"] for item in booking["items"]}["battery"] == 1234
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(page: Page, server: Server, password: str) -> None:
+    made = server.post("/api/bookings", order(slots(server)[6]["starts_at"], 1)).json()
+    enter(page, password)
+    page.goto(f"{server.url}/staff#/bookings/{made['reference']}")
+    notes = page.get_by_label("For this booking")
+    notes.fill("mine")
+    admin = token(server, "admin@example.com", password)
+    changed = server.request("PATCH", f"/api/bookings/{made['reference']}", admin, json={"notes": "theirs"})
+    assert changed.status_code == 200
+    page.locator("form").filter(has=notes).get_by_role("button", name="Save").click()
+    expect(page.locator("#said.bad")).to_be_visible()
+    assert server.get(f"/api/bookings/{made['reference']}", admin)["notes"] == "theirs"
+
+
+def test_everybody_sees_the_pages_that_are_for_them(page: Page, server: Server, password: str) -> None:
+    admin = token(server, "admin@example.com", password)
+    person = {"email": "tess@example.com", "role": "technician", "name": "Tess", "password": "quite a long pass phrase"}
+    assert server.request("POST", "/api/users", admin, json=person).status_code == 201
+    enter(page, person["password"], person["email"])
+    names = page.get_by_role("navigation").get_by_role("link").all_inner_texts()
+    assert names == ["Today", "Bookings", "New booking", "Customers", "Messages", "Figures", "System"]
+    page.goto(f"{server.url}/staff#/prices")
+    expect(page.get_by_role("heading", name="Not found")).to_be_visible()
+
+
+def test_every_page_of_the_menu_opens_and_settings_are_saved(page: Page, server: Server, password: str) -> None:
+    enter(page, password)
+    for name in page.get_by_role("navigation").get_by_role("link").all_inner_texts():
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.locator("nav a[aria-current]")).to_have_text(name)
+        expect(page.locator("h1")).to_be_focused()
+        expect(page.get_by_text("That did not work")).not_to_be_visible()
+    page.goto(f"{server.url}/staff#/shops/main")
+    page.get_by_label("Minutes between two jobs").fill("15")
+    page.get_by_role("button", name="Save").first.click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    page.goto(f"{server.url}/staff#/prices/models/apple-iphone-13")
+    page.get_by_label("Screen replacement, GBP").fill("99.5")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("The prices are saved.")).to_be_visible()
+    assert server.get("/api/shops/main", token(server, "admin@example.com", password))["buffer_minutes"] == 15
+    repairs = server.get("/api/catalog/models/apple-iphone-13")["repairs"]
+    assert next(each for each in repairs if each["slug"] == "screen")["price"]["amount"] == 9950
+
+
+def test_it_fits_a_phone(page: Page, password: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    enter(page, password)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
