@@ -145,7 +145,8 @@ def execute(url: str, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
 def new_database(url: str | None = None, template: str = "template1") -> Iterator[str]:
     """The URL of a copy of a database, an empty one unless told, on the shared server; dropped at the end."""
     url, name = url or shared_url(), f"t{uuid.uuid4().hex}"
-    execute(url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # Copied as files: through the log, as PostgreSQL does unless told, a small database takes seven times as long.
+    execute(url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
     finally:
