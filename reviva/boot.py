@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 MEASURES = "PROMETHEUS_MULTIPROC_DIR"
+
+_PREFIX = "reviva-metrics-"
 
 
 def patch() -> None:
@@ -18,7 +21,8 @@ def patch() -> None:
     from gevent import monkey
 
     monkey.patch_all()
-    os.environ[MEASURES] = tempfile.mkdtemp(prefix="reviva-metrics-")
+    sweep()
+    os.environ[MEASURES] = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
 
 
 def clean() -> None:
@@ -26,3 +30,21 @@ def clean() -> None:
     folder = os.environ.pop(MEASURES, None)
     if folder:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep() -> None:
+    """Removes what processes left behind that were killed. A number that is in use again only delays that."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if pid.isdigit() and _is_gone(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's, and alive
+        return False
+    return False
