@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import BooleanField, Database, ForeignKeyField, IntegerField, Model, TextField
+from peewee import BigIntegerField, BooleanField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
 from reviva.database.ddl import Index, check, existing, frozen
@@ -48,30 +48,36 @@ def tables(db: Database) -> list[type[Model]]:
             ]
 
     class NotificationPreference(Base):
-        customer = ForeignKeyField(Customer, on_delete="CASCADE", index=False)
+        customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, index=False)
+        booking = ForeignKeyField(Booking, on_delete="CASCADE", null=True, index=False)
         channel = WordField(("email", "sms", "log"))
         template = TextField()
         enabled = BooleanField()
 
         class Meta:
             table_name = "notification_preference"
+            constraints = [check("notification_preference_whose", "(customer_id IS NULL) <> (booking_id IS NULL)")]
             indexes = [
                 Index(
-                    "notification_preference_choice",
-                    "notification_preference",
-                    "customer_id, channel, template",
+                    f"notification_preference_{name}", "notification_preference", f"{whose}, channel, template",
                     unique=True,
                 )
-            ]
+                for name, whose in (("choice", "customer_id"), ("booking", "booking_id"))
+            ]  # fmt: skip
 
     class Event(Base):
         type = TextField()
         topic = TextField()
         at = UTCField()
         data = JSONField()
+        fanned_out_at = UTCField(null=True)
 
         class Meta:
-            indexes = [Index("event_topic", "event", "topic, id"), Index("event_at", "event", "at")]
+            indexes = [
+                Index("event_topic", "event", "topic, id"),
+                Index("event_at", "event", "at"),
+                Index("event_untold", "event", "id", where="fanned_out_at IS NULL"),
+            ]
 
     class LiveSession(Base):
         user = ForeignKeyField(User, on_delete="CASCADE", null=True, index=False)
@@ -96,8 +102,12 @@ def tables(db: Database) -> list[type[Model]]:
         url = TextField()
         events = JSONField()
         secret_serial = IntegerField()
+        renewed_at = UTCField(null=True)
         active = BooleanField()
         disabled_reason = TextField(null=True)
+        after_event = BigIntegerField()
+        failing_since = UTCField(null=True)
+        paused_until = UTCField(null=True)
         created_by = ForeignKeyField(User, on_delete="SET NULL", null=True, index=False)
         created_at = UTCField()
         updated_at = UTCField()
@@ -120,9 +130,17 @@ def tables(db: Database) -> list[type[Model]]:
 
         class Meta:
             table_name = "webhook_delivery"
+            constraints = [
+                check("webhook_delivery_attempts", "attempts >= 0"),
+                check("webhook_delivery_lease", "status <> 'sending' OR leased_until IS NOT NULL"),
+            ]
             indexes = [
                 Index("webhook_delivery_once", "webhook_delivery", "endpoint_id, event_id", unique=True),
-                Index("webhook_delivery_due", "webhook_delivery", "due_at, id", where="status = 'queued'"),
+                Index("webhook_delivery_due", "webhook_delivery", "endpoint_id, due_at, id", where="status = 'queued'"),
+                Index(
+                    "webhook_delivery_leased", "webhook_delivery", "endpoint_id, leased_until",
+                    where="status = 'sending'",
+                ),
                 Index("webhook_delivery_event", "webhook_delivery", "event_id"),
             ]
 

@@ -19,9 +19,12 @@ FLOATS = (0.0, 5.0, 0.1, 1 / 3, 1e15, 123456789012345.0, 1e-5, 0.0001, 1.5e300, 
 LATER = ("expires_at", "ends_at", "valid_to", "leased_until", "ends_on")
 FIXED: dict[str, Any] = {
     "shop.grid_minutes": 30, "shop.horizon_days": 30, "shop_hours.closes": 1440, "repair_price.minutes": None,
-    "pricing_rule.kind": "percent", "pricing_rule.factor_id": None,
+    "pricing_rule.kind": "percent", "pricing_rule.factor_id": None, "notification_preference.booking_id": None,
 }  # fmt: skip
-REQUIRED = ("booking.starts_at", "booking.ends_at", "booking.customer_id", "booking.total", "notification.leased_until")
+REQUIRED = (
+    "booking.starts_at", "booking.ends_at", "booking.customer_id", "booking.total", "notification.leased_until",
+    "notification_preference.customer_id", "webhook_delivery.leased_until",
+)  # fmt: skip
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 

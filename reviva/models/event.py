@@ -18,12 +18,18 @@ class Event(Base):
     """For instance `booking:RV-7K3M9QZ1`: what a listener asks for."""
     at = UTCField()
     data = JSONField(default=dict)
+    fanned_out_at = UTCField(null=True)
+    """When its webhook deliveries were made. Not a place in the order of ids, which may be committed out of order."""
 
     class Meta:
         indexes = [
             Index("event_topic", "event", "topic, id", serves="a topic's events after a given one"),
             Index("event_at", "event", "at", serves="forgetting old events"),
-        ]
+            Index(
+                "event_untold", "event", "id", serves="events whose webhook deliveries are to be made",
+                where="fanned_out_at IS NULL",
+            ),
+        ]  # fmt: skip
 
 
 class LiveSession(Base):

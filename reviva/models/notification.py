@@ -78,16 +78,24 @@ class Notification(Base):
 
 
 class NotificationPreference(Base):
-    customer = ForeignKeyField(Customer, on_delete="CASCADE", lazy_load=False, index=False)
+    """Of all that a customer hears, or of what is said about one booking."""
+
+    customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, lazy_load=False, index=False)
+    booking = ForeignKeyField(Booking, on_delete="CASCADE", null=True, lazy_load=False, index=False)
     channel = WordField(Channel)
     template = TextField()
     enabled = BooleanField()
 
     class Meta:
         table_name = "notification_preference"
+        constraints = [check("notification_preference_whose", "(customer_id IS NULL) <> (booking_id IS NULL)")]
         indexes = [
             Index(
                 "notification_preference_choice", "notification_preference", "customer_id, channel, template",
                 serves="whether a customer wants a message", unique=True,
-            )
+            ),
+            Index(
+                "notification_preference_booking", "notification_preference", "booking_id, channel, template",
+                serves="whether a message about a booking is wanted", unique=True,
+            ),
         ]  # fmt: skip

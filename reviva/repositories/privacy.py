@@ -75,7 +75,7 @@ class PersonRepository:
             "items": _all(BookingItem).where(BookingItem.booking.in_(person.bookings)),
             "history": _all(BookingHistory).where(BookingHistory.booking.in_(person.bookings)),
             "notifications": _all(Notification).where(self._messages(person)),
-            "preferences": _all(NotificationPreference).where(NotificationPreference.customer.in_(person.ids)),
+            "preferences": _all(NotificationPreference).where(_choices(person)),
             "events": _all(Event).where(Event.topic.in_(topics)),
             "live_sessions": _all(LiveSession).where(sockets),
             "users": _all(User).where(User.id.in_(person.users)),
@@ -94,7 +94,7 @@ class PersonRepository:
             status=NotificationStatus.CANCELLED, leased_until=None,
         )  # fmt: skip
         self._set(Notification, messages, recipient="", payload={}, last_error=None)
-        self._remove(NotificationPreference, NotificationPreference.customer.in_(person.ids))
+        self._remove(NotificationPreference, _choices(person))
         self._erase_users(person, now)
         self._set(
             Customer, Customer.id.in_(person.ids), email=None, email_key=None, name="", phone=None, notes="",
@@ -170,6 +170,11 @@ class PersonRepository:
 
 
 _HIDDEN = frozenset({"search_text", "token_hash", "password_hash", "email_key", "token_serial"})
+
+
+def _choices(person: Person) -> Any:
+    """What they want to hear."""
+    return NotificationPreference.customer.in_(person.ids) | NotificationPreference.booking.in_(person.bookings)
 
 
 def _all(model: type[Model]) -> Any:
