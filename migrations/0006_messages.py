@@ -138,7 +138,9 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("webhook_delivery_once", "webhook_delivery", "endpoint_id, event_id", unique=True),
                 Index("webhook_delivery_due", "webhook_delivery", "endpoint_id, due_at, id", where="status = 'queued'"),
                 Index(
-                    "webhook_delivery_leased", "webhook_delivery", "endpoint_id, leased_until",
+                    "webhook_delivery_leased",
+                    "webhook_delivery",
+                    "endpoint_id, leased_until",
                     where="status = 'sending'",
                 ),
                 Index("webhook_delivery_event", "webhook_delivery", "event_id"),

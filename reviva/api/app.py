@@ -25,6 +25,7 @@ from reviva.api import (
     statement,
     static,
     user,
+    webhook,
     who,
 )
 from reviva.api.call import Call
@@ -178,6 +179,22 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/notifications/{id}/cancel", notification.cancel, MAY.NOTIFICATIONS_CHANGE,
         answer=notification.NotificationAnswer, errors=(409,)),
 
+    get("/api/webhooks", webhook.list_webhooks, MAY.WEBHOOKS_CHANGE, query=webhook.Webhooks,
+        answer=webhook.WebhookPage),
+    post("/api/webhooks", webhook.add_webhook, MAY.WEBHOOKS_CHANGE, body=webhook.WebhookBody,
+        answer=webhook.NewWebhook, status=201),
+    get("/api/webhooks/{id}", webhook.read_webhook, MAY.WEBHOOKS_CHANGE, answer=webhook.Webhook),
+    patch("/api/webhooks/{id}", webhook.change_webhook, MAY.WEBHOOKS_CHANGE, body=webhook.WebhookChange,
+        answer=webhook.Webhook, errors=(409,)),
+    delete("/api/webhooks/{id}", webhook.remove_webhook, MAY.WEBHOOKS_CHANGE, errors=(409,)),
+    post("/api/webhooks/{id}/secret", webhook.renew_secret, MAY.WEBHOOKS_CHANGE, answer=webhook.SecretAnswer),
+    post("/api/webhooks/{id}/test", webhook.test_webhook, MAY.WEBHOOKS_CHANGE, answer=webhook.Delivery, status=202,
+        rate=A_FEW, errors=(409,)),
+    get("/api/webhooks/{id}/deliveries", webhook.list_deliveries, MAY.WEBHOOKS_CHANGE, query=webhook.Deliveries,
+        answer=webhook.DeliveryPage),
+    post("/api/webhooks/{id}/deliveries/{delivery}/retry", webhook.retry_delivery, MAY.WEBHOOKS_CHANGE,
+        answer=webhook.Delivery, status=202, errors=(409,)),
+
     get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
 
@@ -223,6 +240,8 @@ def create_app(services: Any, hooks: Hooks | None = None) -> Application:
     """The WSGI application over `services`."""
     if statements := getattr(services, "statements", None):
         statements.told = metrics.count_statements
+    if deliveries := getattr(services, "webhook_deliveries", None):
+        deliveries.told = metrics.count_webhook
     if keeper := getattr(getattr(services, "database", None), "keeper", None):
         keeper.told = metrics.PoolMetrics().show
     return Application(services, ROUTES, hooks or Hooks(who.authenticate, services.origins.allows))

@@ -13,7 +13,8 @@ from reviva.api.fields import parse_id, parse_reference, parse_slug
 from reviva.api.ratelimit import Rate
 
 PATH_PARAMETERS = {
-    "id": parse_id, "reference": parse_reference, "slug": parse_slug, "category": parse_slug, "key": parse_slug,
+    "id": parse_id, "delivery": parse_id, "reference": parse_reference, "slug": parse_slug, "category": parse_slug,
+    "key": parse_slug,
 }  # fmt: skip
 """How a path parameter is read, by its name; other names are taken as they are. A parser's ValueError is a 404."""
 

@@ -42,6 +42,8 @@ _errors = Counter("reviva_statement_errors", "Statements that failed.", _OF_SHAP
 _slow = Counter("reviva_statement_slow", "Statements slower than REVIVA_SLOW_QUERY_MS.", _OF_SHAPE)
 _repeated = Counter("reviva_statement_repeated", "Requests that ran a statement again and again (N+1).", _OF_SHAPE)
 
+_webhooks = Counter("reviva_webhook_deliveries", "Attempts to deliver webhooks.", ("outcome",))
+
 _pool_now: Final = {
     name: Gauge(f"reviva_pool_{name}", f"Database connections: {words}.", multiprocess_mode="livesum")
     for name, words in {
@@ -90,6 +92,11 @@ def count_statements(taken: Iterable[Figures]) -> None:
         ):  # fmt: skip
             if amount:
                 counter.labels(*labels).inc(amount)
+
+
+def count_webhook(outcome: str) -> None:
+    """A webhook was `sent`, `failed` for now, is `dead` or `cancelled`."""
+    _webhooks.labels(outcome).inc()
 
 
 class PoolMetrics:

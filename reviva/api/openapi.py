@@ -20,7 +20,8 @@ Schema = dict[str, Any]
 _COMPONENT: Final = "#/components/schemas/{model}"
 
 _PARAMETERS: Final = {
-    "id": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA, "category": SLUG_SCHEMA, "key": SLUG_SCHEMA,
+    "id": ID_SCHEMA, "delivery": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA,
+    "category": SLUG_SCHEMA, "key": SLUG_SCHEMA,
 }  # fmt: skip
 
 _FAULT: Final[Schema] = {

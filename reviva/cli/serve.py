@@ -50,10 +50,11 @@ def build(settings: Settings) -> Application:
     from reviva.database.connection import open_pool
     from reviva.database.failures import is_connection_lost
     from reviva.notifications.dispatcher import Dispatcher
+    from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 
     green.install()
     services = Services(settings, open_pool(settings))
-    services.drivers.append(Dispatcher(services))
+    services.drivers += [Dispatcher(services), WebhookDispatcher(services)]
     return create_app(services, Hooks(authenticate, services.origins.allows, is_connection_lost))
 
 
@@ -63,7 +64,7 @@ def build(settings: Settings) -> Application:
 @click.option("--workers", type=click.IntRange(1, 64), help="Processes; one serves many requests at once.")
 @database_option
 def serve(host: str | None, port: int | None, workers: int | None, database: str | None) -> int:
-    """Serve API, widget, pages and live events, and send notifications."""
+    """Serve API, widget, pages and live events, and send notifications and webhooks."""
     from reviva import server
 
     settings = config.load(host=host, port=port, workers=workers, database_url=database)

@@ -19,10 +19,11 @@ from reviva.services.health_checks import migrations
 @cli.command()
 @database_option
 def work(database: str | None) -> int:
-    """Send notifications, and nothing else, until SIGTERM or SIGINT: for more than one machine."""
+    """Send notifications and webhooks, and nothing else, until SIGTERM or SIGINT: for more than one machine."""
     from reviva.database import green
     from reviva.database.connection import open_pool
     from reviva.notifications.dispatcher import Dispatcher
+    from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 
     settings = config.load(database_url=database)
     logs.setup(settings)
@@ -31,15 +32,17 @@ def work(database: str | None) -> int:
             raise SchemaError(f"{schema.detail}: {schema.advice}")
     green.install()
     services = Services(settings, open_pool(settings))
-    dispatcher, told = Dispatcher(services), threading.Event()
+    dispatchers, told = (Dispatcher(services), WebhookDispatcher(services)), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
     if isinstance(services.database, PooledPostgres):
         services.database.start()
-    dispatcher.start()
+    for each in dispatchers:
+        each.start()
     click.echo("Reviva sends notifications.")
     told.wait()
-    dispatcher.stop()
+    for each in dispatchers:
+        each.stop()
     if isinstance(services.database, PooledPostgres):
         services.database.stop()
     boot.clean()

@@ -5,9 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
 from reviva import clock
+
+Resolve = Callable[[str, int], Iterable[tuple[Any, ...]]]
+"""The addresses of a host, as `socket.getaddrinfo` gives them."""
+
+
+def addresses(host: str, port: int) -> Iterable[tuple[Any, ...]]:
+    """All of them. Raises OSError."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class Deadline:
@@ -23,10 +33,10 @@ class Deadline:
         """Seconds, never quite 0, which would mean no timeout."""
         return max(self._until - clock.monotonic(), 0.001)
 
-    def connect(self, host: str, port: int) -> socket.socket:
+    def connect(self, host: str, port: int, resolve: Resolve = addresses) -> socket.socket:
         """A connection to the first address of a host that answers in time. Raises OSError."""
         last: OSError | None = None
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for family, kind, protocol, _, address in resolve(host, port):
             line = socket.socket(family, kind, protocol)
             line.settimeout(self.left)
             try:

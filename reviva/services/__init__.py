@@ -44,6 +44,8 @@ from reviva.services.simulation import SimulationService
 from reviva.services.statement import StatementService
 from reviva.services.throttle import Throttle
 from reviva.services.user import UserService
+from reviva.services.webhook import WebhookService
+from reviva.services.webhook_delivery import WebhookDeliveries
 
 
 class Driver(Protocol):
@@ -91,6 +93,8 @@ class Services:
         self.drafts = BookingDrafts(self.bookings)
         self.booking_changes = BookingChanges(self.bookings, self.drafts, self.notifications)
         self.booking_work = BookingWork(self.bookings, self.drafts)
+        self.webhooks = WebhookService(database, self.signer, self.audit)
+        self.webhook_deliveries = WebhookDeliveries(database, self.signer, self.audit)
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.figures = FigureService(database)
         self.housekeeping = Housekeeping(

@@ -14,6 +14,7 @@ from peewee import Database
 from reviva import clock
 from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
 from reviva.repositories.user import SessionRepository
+from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking_draft import BookingDrafts
 from reviva.services.figure import FigureService
@@ -29,7 +30,7 @@ ROUNDS = 5
 HOUR = 3600
 
 KEPT = timedelta(days=30)
-"""How long sessions that ended can still be looked at."""
+"""How long sessions that ended, and webhooks that were sent, can still be looked at."""
 
 
 class Housekeeping:
@@ -89,9 +90,10 @@ class Housekeeping:
             log.warning("housekeeping is put off: %s", problem)
 
     def forget(self) -> None:
-        """Removes sessions, links and counts that are over."""
+        """Removes sessions, links, counts and webhook deliveries that are over."""
         now = clock.now()
         with self.database.atomic():
             SessionRepository(self.database).forget(now - KEPT)
             OneTimeTokenRepository(self.database).forget(now - KEPT)
             ThrottleRepository(self.database).forget(now - timedelta(days=1))
+            DeliveryRepository(self.database).forget(now - KEPT)

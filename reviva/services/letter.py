@@ -57,6 +57,8 @@ class LetterService:
     def _read(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         if "link" in payload:
             return {"link": self._reset(payload["link"])}
+        if "webhook" in payload:
+            return dict(payload["webhook"])
         if "references" in payload:
             return {"bookings": [self._booking(reference) for reference in payload["references"]]}
         return self._booking(payload["reference"]) if "reference" in payload else {}

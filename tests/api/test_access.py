@@ -68,6 +68,15 @@ MATRIX = {
     "GET /api/notifications": TECHNICIAN,
     "POST /api/notifications/{id}/retry": MANAGER,
     "POST /api/notifications/{id}/cancel": MANAGER,
+    "GET /api/webhooks": MANAGER,
+    "POST /api/webhooks": MANAGER,
+    "GET /api/webhooks/{id}": MANAGER,
+    "PATCH /api/webhooks/{id}": MANAGER,
+    "DELETE /api/webhooks/{id}": MANAGER,
+    "POST /api/webhooks/{id}/secret": MANAGER,
+    "POST /api/webhooks/{id}/test": MANAGER,
+    "GET /api/webhooks/{id}/deliveries": MANAGER,
+    "POST /api/webhooks/{id}/deliveries/{delivery}/retry": MANAGER,
     "GET /api/audit": MANAGER,
     "GET /api/audit/verify": MANAGER,
     "GET /api/shops": TECHNICIAN,
@@ -101,6 +110,8 @@ MATRIX = {
 
 BODIES = {"POST /api/bookings/{reference}/reschedule": {"starts_at": "2026-03-01T10:00:00Z"}}
 """What must be sent to get so far that it matters whose it is."""
+
+NAMES = {"reference": MINE, "id": "999999", "delivery": "1", "slug": "x", "category": "x", "key": "x", "file": "x"}
 
 EVERYBODY = ("nobody", MINE, THEIRS, "mine", "theirs", "technician", "manager", "admin")
 
@@ -140,9 +151,7 @@ def test_every_route_lets_in_and_keeps_out_whom_it_should(town: Town) -> None:
         if endpoint.upgrade:
             continue
         least = MATRIX[name(endpoint)]
-        path = endpoint.path.format_map(
-            {"reference": MINE, "id": "999999", "slug": "x", "category": "x", "key": "x", "file": "x"}
-        )
+        path = endpoint.path.format_map(NAMES)
         for who in EVERYBODY:
             body = BODIES.get(name(endpoint), {}) if endpoint.body else None
             status = town.ask(who, endpoint.method, path, body).status

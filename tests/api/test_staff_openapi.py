@@ -15,7 +15,7 @@ from tests.api.wsgi import Client
 UNTOLD = [ignored_auth, negative_data_rejection, positive_data_acceptance]
 """Checks that can't know what the token and the names below do to a generated request."""
 
-OURS = ("/api/pricing", "/api/shops", "/api/catalog")
+OURS = ("/api/pricing", "/api/shops", "/api/catalog", "/api/webhooks")
 
 
 @pytest.fixture

@@ -33,6 +33,12 @@ def booking(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+OTHER_FACTS: dict[str, dict[str, Any]] = {
+    "find_booking": {"bookings": [booking()]}, "webhook_disabled": {"number": 7, "reason": "It took nothing."},
+}  # fmt: skip
+"""What templates are filled with that are not about one booking."""
+
+
 def written(template: str, facts: dict[str, Any], channel: Channel = Channel.EMAIL, locale: str = "en") -> Message:
     row = {"template": template, "channel": channel, "recipient": "a@x.com", "dedupe_key": "k", "locale": locale}
     return render(row, facts)
@@ -67,7 +73,7 @@ def test_every_template_can_be_written() -> None:
         if name.count(".") < 2:
             continue
         template, channel, _ = name.split(".")
-        facts = {"bookings": [booking()]} if template == "find_booking" else booking()
+        facts = OTHER_FACTS.get(template) or booking()
         message = written(template, facts, Channel(channel))
         assert message.text.strip()
         assert "{" not in message.text + message.html + message.subject, name
