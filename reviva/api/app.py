@@ -20,6 +20,7 @@ from reviva.api import (
     metrics,
     notification,
     openapi,
+    preference,
     pricing,
     shop,
     statement,
@@ -171,6 +172,15 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/bookings/find", booking_token.find, PUBLIC, body=booking_token.Find, answer=booking_token.Accepted,
         status=202, rate=VERY_FEW),
     post("/api/bookings/{reference}/token", booking_token.renew, MAY.BOOKING_OWN, answer=booking_token.TokenAnswer),
+
+    get("/api/bookings/{reference}/preferences", preference.of_booking, MAY.BOOKING_OWN,
+        answer=Items[preference.ChoiceAnswer]),
+    put("/api/bookings/{reference}/preferences", preference.set_for_booking, MAY.BOOKING_OWN, body=preference.Choices,
+        answer=Items[preference.ChoiceAnswer]),
+    get("/api/customers/{id}/preferences", preference.of_customer, MAY.CUSTOMERS_READ,
+        answer=Items[preference.ChoiceAnswer]),
+    put("/api/customers/{id}/preferences", preference.set_for_customer, MAY.CUSTOMERS_CHANGE, body=preference.Choices,
+        answer=Items[preference.ChoiceAnswer], errors=(409,)),
 
     get("/api/notifications", notification.notifications, MAY.NOTIFICATIONS_READ, query=notification.Notifications,
         answer=notification.NotificationPage),

@@ -33,6 +33,7 @@ from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.origin import OriginService
 from reviva.services.password import Passwords
+from reviva.services.preference import PreferenceService
 from reviva.services.price_change import PriceChangeService
 from reviva.services.pricing import PricingService
 from reviva.services.pricing_change import PricingChangeService
@@ -75,6 +76,7 @@ class Services:
         self.users = UserService(database, self.audit, self.sessions, self.passwords, self.login)
         self.booking_tokens = BookingTokens(database, self.signer, self.audit)
         self.customers = CustomerService(database, self.audit)
+        self.preferences = PreferenceService(database, self.audit)
         self.catalog = CatalogService(database)
         self.shops = ShopService(database)
         self.origins = OriginService(database)

@@ -12,6 +12,7 @@ from reviva.errors import Conflict, NotFound
 from reviva.identity import e164, email_key
 from reviva.paging import ListQuery, Page
 from reviva.repositories.customer import CustomerRepository
+from reviva.repositories.preference import PreferenceRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.words import joined
@@ -20,7 +21,7 @@ from reviva.words import joined
 class CustomerService:
     def __init__(self, database: Database, audit: AuditService) -> None:
         self.database, self.audit = database, audit
-        self.customers = CustomerRepository(database)
+        self.customers, self.preferences = CustomerRepository(database), PreferenceRepository(database)
 
     def find_or_make(self, email: str, name: str, phone: str | None, locale: str, region: str) -> int:
         """The id of the customer with this e-mail address, made if there is none; the caller has the transaction open.
@@ -73,6 +74,7 @@ class CustomerService:
             notes = "\n".join(note for note in (kept["notes"], gone["notes"]) if note)
             self.customers.update(id, notes=notes, **self._columns(kept, missing))
             self.customers.merge(id, other)
+            self.preferences.merge(id, other)
             self.audit.record(
                 actor, "customer.merge", "customer", id, before={"other": other}, after=missing, customer=id
             )

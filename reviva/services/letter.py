@@ -18,10 +18,12 @@ from reviva.models.booking import Status
 from reviva.models.shop import Shop
 from reviva.models.user import Purpose
 from reviva.repositories.booking import BookingRepository
+from reviva.repositories.preference import PreferenceRepository
 from reviva.repositories.shop import ShopRepository
 from reviva.services.booking_token import make_token
 from reviva.services.notification import REMIND_BY_MAIL, REMINDER
 from reviva.services.one_time import OneTimeLinks
+from reviva.services.preference import OPTIONAL
 from reviva.signing import Signer
 
 
@@ -34,6 +36,7 @@ class LetterService:
         self.database, self.signer, self.links = database, signer, links
         self.url = settings.public_url or f"http://{settings.host}:{settings.port}"
         self.bookings, self.shops = BookingRepository(database), ShopRepository(database)
+        self.preferences = PreferenceRepository(database)
 
     def facts(self, message: Row) -> dict[str, Any]:
         """What the template of a queued message is filled with: as `booking` says, or `link`, or `bookings`.
@@ -42,9 +45,8 @@ class LetterService:
         """
         if not message["recipient"]:
             raise Unwanted("Whom it was for has been erased.")
-        payload: Mapping[str, Any] = message["payload"]
         with borrowed(self.database):
-            facts = retrying(self.database, lambda: self._read(payload))
+            facts = retrying(self.database, lambda: self._read(message))
         if message["template"] == REMINDER:
             if facts["status"] != Status.CONFIRMED:
                 raise Unwanted(f"The booking is {facts['status']}.")
@@ -54,7 +56,10 @@ class LetterService:
                 raise Unwanted("The appointment has moved, which has reminders of its own.")
         return facts
 
-    def _read(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def _read(self, message: Row) -> dict[str, Any]:
+        payload: Mapping[str, Any] = message["payload"]
+        if (message["channel"], message["template"]) in OPTIONAL and self.preferences.unwanted(message):
+            raise Unwanted("Whom it is for does not want it.")
         if "link" in payload:
             return {"link": self._reset(payload["link"])}
         if "webhook" in payload:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from reviva.api.app import ROUTES
@@ -64,6 +66,10 @@ MATRIX = {
     "POST /api/customers/{id}/anonymize": MANAGER,
     "POST /api/bookings/find": PUBLIC,
     "POST /api/bookings/{reference}/token": BOOKING,
+    "GET /api/bookings/{reference}/preferences": BOOKING,
+    "PUT /api/bookings/{reference}/preferences": BOOKING,
+    "GET /api/customers/{id}/preferences": TECHNICIAN,
+    "PUT /api/customers/{id}/preferences": TECHNICIAN,
     "GET /api/dashboard": TECHNICIAN,
     "GET /api/notifications": TECHNICIAN,
     "POST /api/notifications/{id}/retry": MANAGER,
@@ -108,7 +114,10 @@ MATRIX = {
 }
 """The least that somebody must be; `booking` is who holds its token, the customer it is of, and staff."""
 
-BODIES = {"POST /api/bookings/{reference}/reschedule": {"starts_at": "2026-03-01T10:00:00Z"}}
+BODIES: dict[str, dict[str, Any]] = {
+    "POST /api/bookings/{reference}/reschedule": {"starts_at": "2026-03-01T10:00:00Z"},
+    "PUT /api/bookings/{reference}/preferences": {"items": []},
+}
 """What must be sent to get so far that it matters whose it is."""
 
 NAMES = {"reference": MINE, "id": "999999", "delivery": "1", "slug": "x", "category": "x", "key": "x", "file": "x"}

@@ -1,0 +1,113 @@
+"""What people want to hear of their repairs. What they need to get on with them is not theirs to switch off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from peewee import Database
+
+from reviva.errors import Conflict, Fault, Invalid, NotFound
+from reviva.models.booking import Status
+from reviva.models.notification import Channel
+from reviva.repositories.booking_token import BookingTokenRepository
+from reviva.repositories.customer import CustomerRepository
+from reviva.repositories.preference import Choice, PreferenceRepository
+from reviva.services.access import reach
+from reviva.services.actor import Actor
+from reviva.services.audit import AuditService
+from reviva.services.notification import REMINDER, TOLD
+
+OPTIONAL: Final = (
+    *((Channel.EMAIL, f"booking_{status}") for status in Status if status in TOLD - {Status.AWAITING_APPROVAL}),
+    (Channel.EMAIL, "booking_rescheduled"),
+    (Channel.EMAIL, REMINDER),
+    (Channel.SMS, REMINDER),
+    (Channel.SMS, "booking_ready"),
+)
+"""All that can be switched off: not a quote that waits for an answer, nor what was asked for, as a new password."""
+
+
+class PreferenceService:
+    """Each verb gives all of `OPTIONAL` back as it then is.
+
+    Whoever holds a booking's token chooses for that booking alone: anybody may book under anybody's address.
+    """
+
+    def __init__(self, database: Database, audit: AuditService) -> None:
+        self.database, self.audit = database, audit
+        self.preferences = PreferenceRepository(database)
+        self.customers, self.bookings = CustomerRepository(database), BookingTokenRepository(database)
+
+    def of_customer(self, id: int) -> list[Choice]:
+        """Of all that a customer hears. Raises `NotFound`."""
+        self._customer(id)
+        return whole(self.preferences.of(customer=id))
+
+    def of_booking(self, actor: Actor, reference: str) -> list[Choice]:
+        """Of what is said about one booking. Raises `NotFound`."""
+        return whole(self.preferences.of(booking=self._booking(actor, reference)))
+
+    def set_for_customer(self, actor: Actor, id: int, choices: Sequence[Choice]) -> list[Choice]:
+        """What is left out is wanted. Raises `NotFound`, `Invalid`, and `Conflict` for a customer who is no more."""
+        check(choices)
+        with self.database.atomic():
+            row = self._customer(id)
+            if row["anonymized_at"] or row["merged_into_id"]:
+                raise Conflict("This customer was erased or merged into another.")
+            before = self.of_customer(id)
+            self.preferences.set(choices, customer=id)
+            return self._changed(actor, "customer", id, id, before, whole(choices))
+
+    def set_for_booking(self, actor: Actor, reference: str, choices: Sequence[Choice]) -> list[Choice]:
+        """What is left out is wanted. Raises `NotFound` and `Invalid`."""
+        check(choices)
+        with self.database.atomic():
+            booking = self._booking(actor, reference)
+            before = self.of_booking(actor, reference)
+            self.preferences.set(choices, booking=booking)
+            return self._changed(actor, "booking", reference, None, before, whole(choices))
+
+    def _changed(
+        self, actor: Actor, entity: str, id: object, customer: int | None, before: list[Choice], after: list[Choice]
+    ) -> list[Choice]:
+        was, became = (
+            {f"{choice.template} by {choice.channel}": choice.enabled for choice in set(ones) - set(others)}
+            for ones, others in ((before, after), (after, before))
+        )
+        if became:
+            self.audit.record(
+                actor, f"{entity}.preferences", entity, id, before=was, after=became, customer=customer
+            )  # fmt: skip
+        return after
+
+    def _customer(self, id: int) -> dict[str, Any]:
+        row = self.customers.one(id)
+        if row is None:
+            raise NotFound(f"There is no customer {id}.")
+        return row
+
+    def _booking(self, actor: Actor, reference: str) -> int:
+        row = self.bookings.serial(reference)
+        if row is None:
+            raise NotFound(f"There is no booking {reference}.")
+        reach(actor, reference, row["customer_id"])
+        return int(row["id"])
+
+
+def whole(chosen: Sequence[Choice]) -> list[Choice]:
+    """Every message that can be switched off, on unless it was."""
+    known = {choice[:2]: choice.enabled for choice in chosen}
+    return [Choice(*what, known.get(what, True)) for what in OPTIONAL]
+
+
+def check(choices: Sequence[Choice]) -> None:
+    """Raises `Invalid` for messages that can't be switched off, or that are named twice."""
+    faults = []
+    for n, choice in enumerate(choices):
+        if choice[:2] not in OPTIONAL:
+            faults.append(Fault(f"items.{n}.template", "is no message that can be switched off", "unknown-message"))
+        elif choice[:2] in {other[:2] for other in choices[:n]}:
+            faults.append(Fault(f"items.{n}", "is named twice", "repeated"))
+    if faults:
+        raise Invalid(faults)
