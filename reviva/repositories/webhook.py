@@ -28,17 +28,19 @@ def _untold(locks: bool) -> Query:
     return query.for_update(skip_locked=True) if locks else query
 
 
-def _of_endpoint(status: str, *conditions: Any) -> Any:
+def _first(status: str, order: Any) -> Any:
+    """A column of an endpoint's first delivery in an order; not EXISTS, for which PostgreSQL may read all that waits."""
     # The status is written out, so that the planner sees that the partial index fits.
-    return fn.EXISTS(D.select(D.id).where(D.endpoint == E.id, D.status == SQL(f"'{status}'"), *conditions))
+    return D.select(order.node).where(D.endpoint == E.id, D.status == SQL(f"'{status}'")).order_by(order).limit(1)
 
 
 def _waiting() -> Query:
     """Endpoints with something to be told that nobody is telling anything now."""
     now = Param("now", D.due_at)
     open_now = E.active & (E.paused_until.is_null() | (E.paused_until <= now))
-    due = open_now & _of_endpoint("queued", D.due_at <= now) & ~_of_endpoint("sending", D.leased_until > now)
-    return E.select(E.id).where(due | _of_endpoint("sending", D.leased_until <= now))
+    idle = fn.COALESCE(_first("sending", D.leased_until.desc()) <= now, SQL("TRUE"))
+    due = open_now & (_first("queued", D.due_at.asc()) <= now) & idle
+    return E.select(E.id).where(due | (_first("sending", D.leased_until.asc()) <= now))
 
 
 def _claim(lapsed: bool, locks: bool) -> Query:
