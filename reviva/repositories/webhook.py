@@ -29,7 +29,7 @@ def _untold(locks: bool) -> Query:
 
 
 def _first(status: str, order: Any) -> Any:
-    """A column of an endpoint's first delivery in an order; not EXISTS, for which PostgreSQL may read all that waits."""
+    """A column of an endpoint's first delivery in an order; not EXISTS, for which PostgreSQL may read all of them."""
     # The status is written out, so that the planner sees that the partial index fits.
     return D.select(order.node).where(D.endpoint == E.id, D.status == SQL(f"'{status}'")).order_by(order).limit(1)
 
