@@ -33,6 +33,7 @@ from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.slot import SlotRepository
+from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.catalog import CatalogService
 from reviva.services.seeding import SeedingService
 
@@ -118,6 +119,7 @@ def work(database: Database, rounds: int = 5) -> None:
         notifications.some(Notification.customer == n + 1)
         run(database, Event.select().where(Event.topic == f"booking:{n}", Event.id > 1).order_by(Event.id).limit(50))
         run(database, Event.select(Event.id).order_by(Event.at).limit(50))
+        DeliveryRepository(database).untold(1)
         run(
             database,
             Booking.select(Booking.id).where(Booking.held_until < clock.now()).order_by(Booking.held_until).limit(9),
