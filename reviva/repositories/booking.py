@@ -69,6 +69,11 @@ class BookingRepository(Repository[Booking]):
         """A booking with its shop, customer and model, or None."""
         return _BY_REFERENCE.first(self.database, reference=reference)
 
+    def appointments(self, references: Iterable[str]) -> dict[str, Row]:
+        """Status and start of those of some bookings that are there, by reference."""
+        rows = _APPOINTMENTS.all(self.database, references=list(references))
+        return {row["reference"]: row for row in rows}
+
     def locked(self, reference: str) -> Row | None:
         """The same, and nobody else changes it before the transaction ends."""
         if _LOCK[backend(self.database)].first(self.database, reference=reference) is None:
@@ -175,6 +180,7 @@ _SHOWN = (
 )  # fmt: skip
 
 _BY_REFERENCE = Statement(lambda: _with_names(B.select(*_SHOWN)).where(B.reference == Param("reference")))
+_APPOINTMENTS = Statement(lambda: B.select(B.reference, B.status, B.starts_at).where(Among(B.reference, "references")))
 _ITEMS = Statement(
     lambda: (
         BookingItem.select(

@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from peewee import EXCLUDED, JOIN, SQL, Query
+from peewee import EXCLUDED, JOIN, SQL, Query, Select, fn
 
 from reviva import clock
 from reviva.database import statement
 from reviva.database.ddl import backend
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models.booking import Booking
 from reviva.models.notification import Channel, Notification, NotificationStatus
 from reviva.paging import ListQuery, Page
@@ -31,23 +31,31 @@ def _insertion() -> Query:
     return query.on_conflict(conflict_target=[N.dedupe_key], update={N.dedupe_key: EXCLUDED.dedupe_key}).returning(N.id)
 
 
-def _waiting(lapsed: bool) -> Any:
-    """What is next on a channel: due, or being sent by somebody whose lease has lapsed."""
+def _next(lapsed: bool) -> Any:
+    """What is next on some channels: due, or being sent by somebody whose lease has lapsed."""
     since, status = (N.leased_until, "'sending'") if lapsed else (N.due_at, "'queued'")
     # The status is written out, so that the planner sees that the partial index fits.
-    query = N.select(N.id).where(N.status == SQL(status), since <= Param("now", since), N.channel == Param("channel"))
-    return query.order_by(since, N.id).limit(1)
+    query = N.select(N.id).where(N.status == SQL(status), since <= Param("now", since), Among(N.channel, "channels"))
+    return query.order_by(since, N.id)
+
+
+def _waiting() -> Query:
+    return Select(
+        (), [fn.EXISTS(_next(lapsed).limit(1)).alias(name) for name, lapsed in (("lapsed", True), ("due", False))]
+    )
 
 
 def _claim(lapsed: bool, locks: bool) -> Query:
-    chosen = _waiting(lapsed)
+    chosen = _next(lapsed).limit(Param("most"))
     if locks:
         chosen = chosen.for_update(skip_locked=True)
+    # Not IN (SELECT …), which PostgreSQL may run again for each row that it looks at, and lock others each time.
+    taken = chosen.cte("taken", columns=["id"])
     change = {
         N.status: NotificationStatus.SENDING, N.leased_until: Param("until", N.leased_until),
         N.attempts: N.attempts + 1,
     }  # fmt: skip
-    return N.update(change).where(N.id == chosen).returning(N)
+    return N.update(change).from_(taken).where(N.id == taken.c.id).with_cte(taken).returning(N)
 
 
 _INSERTION = Statement(_insertion)
@@ -56,10 +64,27 @@ _WITHDRAW = Statement(
         N.booking == Param("booking"), N.template == Param("template"), N.status == NotificationStatus.QUEUED
     )
 )
-_WAITING = [Statement(partial(_waiting, lapsed)) for lapsed in (True, False)]
+_WAITING = Statement(_waiting)
 _CLAIMS = {
-    locks: [Statement(partial(_claim, lapsed, locks)) for lapsed in (True, False)] for locks in (True, False)
-}  # fmt: skip
+    (lapsed, locks): Statement(partial(_claim, lapsed, locks)) for lapsed in (True, False) for locks in (True, False)
+}
+_OURS = Among(N.id, "ids")
+_UNCLAIM = Statement(
+    lambda: N.update({N.status: NotificationStatus.QUEUED, N.attempts: N.attempts - 1, N.leased_until: None}).where(
+        _OURS, N.status == NotificationStatus.SENDING, N.leased_until == Param("lease", N.leased_until)
+    )
+)
+_SENT = Statement(
+    lambda: N.update(
+        {
+            N.status: NotificationStatus.SENT,
+            N.channel: Param("channel"),
+            N.sent_at: Param("now", N.sent_at),
+            N.leased_until: None,
+            N.last_error: None,
+        }
+    ).where(_OURS, N.status.in_([NotificationStatus.SENDING, NotificationStatus.QUEUED]))
+)
 _SHOWN = (
     N.id, N.channel, N.template, N.recipient, N.locale, N.customer, N.user, N.status, N.attempts, N.due_at,
     N.leased_until, N.last_error, N.created_at, N.sent_at, B.reference,
@@ -109,32 +134,37 @@ class NotificationRepository(Repository[Notification]):
         rows = self.run(waiting)  # the status is written out, so that the planner sees that the partial index fits
         return rows[0]["due_at"] if rows else None
 
-    def waits(self, channel: Channel, now: datetime) -> bool:
-        """Whether `claim` would find something; takes no lock."""
-        return any(each.first(self.database, now=now, channel=str(channel)) for each in _WAITING)
+    def waiting(self, channels: Sequence[Channel], now: datetime) -> tuple[bool, bool]:
+        """Whether a message with a lapsed lease waits on some channels, and whether one is due; takes no lock."""
+        row = _WAITING.first(self.database, now=now, channels=[str(channel) for channel in channels])
+        assert row is not None
+        return bool(row["lapsed"]), bool(row["due"])
 
-    def claim(self, channel: Channel, now: datetime, until: datetime) -> Row | None:
-        """Takes what waits for longest, leased `until` then, and counts the attempt; None when nothing is due.
+    def claim(
+        self, channels: Sequence[Channel], now: datetime, until: datetime, most: int, *, lapsed: bool = False
+    ) -> list[Row]:
+        """Takes what waits for longest, leased `until` then, and counts the attempts.
 
-        Lapsed leases come first: what kills its sender must be counted out, and not wait behind the rest.
+        With `lapsed`, those being sent by somebody whose lease has lapsed; else those that are due.
         """
-        for each in _CLAIMS[backend(self.database) != "sqlite"]:
-            row = each.first(self.database, now=now, until=until, channel=str(channel))
-            if row is not None:
-                return row
-        return None
+        claim = _CLAIMS[lapsed, backend(self.database) != "sqlite"]
+        rows = claim.all(
+            self.database, now=now, until=until, channels=[str(channel) for channel in channels], most=most
+        )
+        return sorted(rows, key=lambda row: (row["due_at"], row["id"]))  # an UPDATE returns them in any order
 
-    def settle(self, id: int, lease: datetime, **values: Any) -> bool:
-        """Changes a message that is still leased until `lease` and ends the lease; whether it was."""
-        mine = (N.id == id) & (N.status == NotificationStatus.SENDING) & (N.leased_until == lease)
-        return bool(self.update_many(mine, leased_until=None, **values))
+    def settle(self, ids: Sequence[int], lease: datetime, **values: Any) -> int:
+        """Changes those of some messages that are still leased until `lease` and ends the lease; returns how many."""
+        mine = N.id.in_(ids) & (N.status == NotificationStatus.SENDING) & (N.leased_until == lease)
+        return self.update_many(mine, leased_until=None, **values)
 
-    def sent(self, id: int, channel: Channel, now: datetime) -> None:
-        """Notes that a message went out by `channel`, even if somebody else took it over meanwhile."""
-        self.update_many(
-            (N.id == id) & N.status.in_([NotificationStatus.SENDING, NotificationStatus.QUEUED]),
-            status=NotificationStatus.SENT, channel=channel, sent_at=now, leased_until=None, last_error=None,
-        )  # fmt: skip
+    def unclaim(self, ids: Sequence[int], lease: datetime) -> int:
+        """Takes back the claim of those of some messages that are still leased until `lease`; returns how many."""
+        return _UNCLAIM.run(self.database, ids=ids, lease=lease)
+
+    def sent(self, ids: Sequence[int], channel: Channel, now: datetime) -> None:
+        """Notes that messages went out by `channel`, even those that somebody else took over meanwhile."""
+        _SENT.run(self.database, ids=ids, channel=str(channel), now=now)
 
     def move(self, id: int, before: Sequence[NotificationStatus], **values: Any) -> bool:
         """Changes a message that has one of some statuses; whether it had."""

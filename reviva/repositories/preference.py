@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Among, Row, Statement
 from reviva.models.notification import Channel, NotificationPreference
 from reviva.repositories.base import Repository
 
 P = NotificationPreference
 
-_UNWANTED = Statement(
+_OFF = Statement(
     lambda: (
-        P.select(P.id)
-        .where(P.channel == Param("channel"), P.template == Param("template"), ~P.enabled)
-        .where((P.customer == Param("customer")) | (P.booking == Param("booking")))
-        .limit(1)
+        P.select(P.channel, P.template, P.customer, P.booking)
+        .where(~P.enabled)
+        .where(Among(P.customer, "customers") | Among(P.booking, "bookings"))
     )
 )
 
@@ -32,13 +31,15 @@ class Choice(NamedTuple):
 class PreferenceRepository(Repository[NotificationPreference]):
     model = NotificationPreference
 
-    def unwanted(self, message: Row) -> bool:
-        """Whether a queued message was switched off, for its booking or for all that its reader hears."""
-        found = _UNWANTED.first(
-            self.database, channel=message["channel"], template=message["template"], customer=message["customer_id"],
-            booking=message["booking_id"],
-        )  # fmt: skip
-        return found is not None
+    def unwanted(self, messages: Sequence[Row]) -> set[int]:
+        """The ids of queued messages that were switched off, for their booking or for all that their reader hears."""
+        whose = {side: [row[side] for row in messages if row[side] is not None] for side in ("customer_id", "booking_id")}
+        rows = _OFF.all(self.database, customers=whose["customer_id"], bookings=whose["booking_id"])
+        off = {(row["channel"], row["template"], side, row[side]) for row in rows for side in whose if row[side]}
+        return {
+            row["id"] for row in messages for side in whose
+            if (row["channel"], row["template"], side, row[side]) in off
+        }  # fmt: skip
 
     def of(self, *, customer: int | None = None, booking: int | None = None) -> list[Choice]:
         """What was chosen for one of the two."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from peewee import Case, Query
@@ -78,7 +79,14 @@ class OneTimeTokenRepository(Repository[OneTimeToken]):
 
     def good(self, nonce: str, now: datetime) -> bool:
         """Whether a link can still be used."""
-        return self.exists(Link.nonce == nonce, Link.used_at.is_null(), Link.expires_at > now)
+        return bool(self.still_good([nonce], now))
+
+    def still_good(self, nonces: Collection[str], now: datetime) -> set[str]:
+        """Those of some links that can still be used."""
+        rows = self.run(
+            Link.select(Link.nonce).where(Link.nonce.in_(nonces), Link.used_at.is_null(), Link.expires_at > now)
+        )
+        return {row["nonce"] for row in rows}
 
     def void(self, user: int, now: datetime) -> None:
         """Uses up every link of a user."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
@@ -32,39 +32,54 @@ S = NotificationStatus
 
 
 class DeliveryService:
-    """`claim`, then send with no transaction open, then `sent`, `failed` or `dropped`."""
+    """`claim`, then send with no transaction open, then `sent`, `failed`, `dropped` or `unclaim`."""
 
     def __init__(self, database: Database, audit: AuditService) -> None:
         self.database, self.audit = database, audit
         self.rows = NotificationRepository(database)
 
-    def claim(self, channel: Channel) -> Row | None:
-        """A message that is this caller's alone for `LEASE`, its attempt counted; None when nothing is due."""
+    def claim(self, channels: Sequence[Channel], most: int) -> Sequence[Row]:
+        """Messages that are this caller's alone for `LEASE`, their attempts counted, in the order of sending.
+
+        One whose lease has lapsed comes first and alone: what ends its sender must take no other along.
+        """
         with borrowed(self.database):
             now = clock.now()
-            if not self.rows.waits(channel, now):  # so that an idle dispatcher never asks for SQLite's write lock
-                return None
+            # A look that takes no lock, so that an idle dispatcher never asks for SQLite's only writer's.
+            lapsed, due = self.rows.waiting(channels, now)
+            if not lapsed and not due:
+                return []
             with self.database.atomic():
-                return self.rows.claim(channel, now, now + LEASE)
+                return self.rows.claim(channels, now, now + LEASE, 1 if lapsed else most, lapsed=lapsed)
 
-    def sent(self, row: Row, channel: Channel) -> None:
-        """It went out, by `channel`."""
+    def sent(self, rows: Sequence[Row], channel: Channel, unwanted: Mapping[int, str] | None = None) -> None:
+        """Messages of one claim went out by `channel`, but for those that, by their id, had no more reason to."""
+        reasons = unwanted or {}
         with borrowed(self.database), self.database.atomic():
-            self.rows.sent(row["id"], channel, clock.now())
+            self.rows.sent([row["id"] for row in rows if row["id"] not in reasons], channel, clock.now())
+            for reason in set(reasons.values()):
+                self._settle([row for row in rows if reasons.get(row["id"]) == reason], S.CANCELLED, reason)
 
     def failed(self, row: Row, error: str, permanent: bool) -> None:
         """It did not go out: it is tried again later, or is dead."""
         over = permanent or row["attempts"] >= MOST
-        values = {"status": S.DEAD} if over else {"status": S.QUEUED, "due_at": clock.now() + backoff(row["attempts"])}
-        self._settle(row, **values, last_error=mask(error)[:500])
+        later = {} if over else {"due_at": clock.now() + backoff(row["attempts"])}
+        with borrowed(self.database), self.database.atomic():
+            self._settle([row], S.DEAD if over else S.QUEUED, mask(error)[:500], **later)
 
     def dropped(self, row: Row, reason: str) -> None:
         """There is no more reason to send it."""
-        self._settle(row, status=S.CANCELLED, last_error=reason)
-
-    def _settle(self, row: Row, **values: Any) -> None:
         with borrowed(self.database), self.database.atomic():
-            self.rows.settle(row["id"], row["leased_until"], **values)
+            self._settle([row], S.CANCELLED, reason)
+
+    def unclaim(self, rows: Sequence[Row]) -> None:
+        """Some messages of one claim were not tried: whoever comes next may have them."""
+        with borrowed(self.database), self.database.atomic():
+            self.rows.unclaim([row["id"] for row in rows], rows[0]["leased_until"])
+
+    def _settle(self, rows: Sequence[Row], status: NotificationStatus, error: str, **values: Any) -> None:
+        ids, lease = [row["id"] for row in rows], rows[0]["leased_until"]
+        self.rows.settle(ids, lease, status=status, last_error=error, **values)
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """A page of messages, newest first unless sorted otherwise."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from peewee import Database
 
@@ -26,6 +26,11 @@ from reviva.services.one_time import OneTimeLinks
 from reviva.services.preference import OPTIONAL
 from reviva.signing import Signer
 
+ERASED: Final = "Whom it was for has been erased."
+SPENT: Final = "The link was used, or is too old."
+GONE: Final = "The booking is gone."
+OFF: Final = "Whom it is for does not want it."
+
 
 class Unwanted(RevivaError):
     """There is no more reason to send this."""
@@ -44,22 +49,40 @@ class LetterService:
         Raises `Unwanted` where there is nothing to say any more, and `Unavailable` while the database is away.
         """
         if not message["recipient"]:
-            raise Unwanted("Whom it was for has been erased.")
+            raise Unwanted(ERASED)
         with borrowed(self.database):
             facts = retrying(self.database, lambda: self._read(message))
-        if message["template"] == REMINDER:
-            if facts["status"] != Status.CONFIRMED:
-                raise Unwanted(f"The booking is {facts['status']}.")
-            if facts["starts_at"] <= clock.now():
-                raise Unwanted("The appointment has begun.")
-            if facts["starts_at"] - clock.now() > REMIND_BY_MAIL + timedelta(minutes=5):
-                raise Unwanted("The appointment has moved, which has reminders of its own.")
+        if message["template"] == REMINDER and (reason := too_late(facts)):
+            raise Unwanted(reason)
         return facts
+
+    def unwanted(self, messages: Sequence[Row]) -> dict[int, str]:
+        """Why there is no more reason to send some of the messages, by their ids: as `facts` would say of each.
+
+        One look for all of them. Raises `Unavailable` while the database is away.
+        """
+        references = {each for message in messages for each in named(message["payload"])}
+        nonces = {str(message["payload"]["link"]) for message in messages if "link" in message["payload"]}
+
+        def look() -> tuple[dict[str, Row], set[str], set[int]]:
+            good = self.links.links.still_good(nonces, clock.now()) if nonces else set()
+            bookings = self.bookings.appointments(references) if references else {}
+            return bookings, good, self._switched_off(messages)
+
+        with borrowed(self.database):
+            bookings, good, off = retrying(self.database, look)
+        reasons = {message["id"]: reason_against(message, bookings, good) for message in messages}
+        return dict.fromkeys(off, OFF) | {id: reason for id, reason in reasons.items() if reason}
+
+    def _switched_off(self, messages: Sequence[Row]) -> set[int]:
+        """The ids of those that their readers do not want, among those that they can do without."""
+        optional = [each for each in messages if (each["channel"], each["template"]) in OPTIONAL]
+        return self.preferences.unwanted(optional) if optional else set()
 
     def _read(self, message: Row) -> dict[str, Any]:
         payload: Mapping[str, Any] = message["payload"]
-        if (message["channel"], message["template"]) in OPTIONAL and self.preferences.unwanted(message):
-            raise Unwanted("Whom it is for does not want it.")
+        if self._switched_off([message]):
+            raise Unwanted(OFF)
         if "link" in payload:
             return {"link": self._reset(payload["link"])}
         if "webhook" in payload:
@@ -70,7 +93,7 @@ class LetterService:
 
     def _reset(self, nonce: str) -> str:
         if not self.links.links.good(nonce, clock.now()):
-            raise Unwanted("The link was used, or is too old.")
+            raise Unwanted(SPENT)
         # Behind a #, so that a browser sends it to no server, whose log or whose links would tell it on.
         return f"{self.url}/reset#token={self.links.token(Purpose.PASSWORD_RESET, nonce)}"
 
@@ -79,7 +102,7 @@ class LetterService:
         row = self.bookings.by_reference(reference)
         shop = self.shops.find(Shop.slug == row["shop_slug"]) if row else None
         if row is None or shop is None:
-            raise Unwanted("The booking is gone.")
+            raise Unwanted(GONE)
         token = make_token(self.signer, reference, row["token_serial"])
         return {
             "reference": reference, "status": row["status"], "name": row["customer_name"] or "",
@@ -88,3 +111,35 @@ class LetterService:
             "total": row["total"], "currency": row["currency"], "shop": shop,
             "link": f"{self.url}/track/{reference}?token={token}",
         }  # fmt: skip
+
+
+def named(payload: Mapping[str, Any]) -> list[str]:
+    """The references of the bookings that a message is about."""
+    return [
+        str(reference)
+        for reference in payload.get("references", [payload["reference"]] if "reference" in payload else [])
+    ]
+
+
+def reason_against(message: Row, bookings: Mapping[str, Row], good_links: Container[str]) -> str | None:
+    """Why a message need not be sent any more, from what is known of the bookings and links that messages name."""
+    payload: Mapping[str, Any] = message["payload"]
+    if not message["recipient"]:
+        return ERASED
+    if "link" in payload:
+        return None if str(payload["link"]) in good_links else SPENT
+    about = [bookings.get(reference) for reference in named(payload)]
+    if None in about:
+        return GONE
+    return too_late(about[0]) if message["template"] == REMINDER and about and about[0] else None
+
+
+def too_late(booking: Mapping[str, Any]) -> str | None:
+    """Why nobody is to be reminded of a booking, by its `status` and `starts_at`."""
+    if booking["status"] != Status.CONFIRMED:
+        return f"The booking is {booking['status']}."
+    if booking["starts_at"] <= clock.now():
+        return "The appointment has begun."
+    if booking["starts_at"] - clock.now() > REMIND_BY_MAIL + timedelta(minutes=5):
+        return "The appointment has moved, which has reminders of its own."
+    return None

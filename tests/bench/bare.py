@@ -165,9 +165,9 @@ class Bare:
         messages = [
             (
                 f"{template}:email:{reference}:1", "email", template, who["email"], "en", about, booking, customer,
-                "queued", 0, now, now,
+                "queued", 0, due, now,
             )
-            for template in ("booking_confirmed", "booking_reminder")
+            for template, due in (("booking_confirmed", now), ("booking_reminder", starts - timedelta(hours=24)))
         ]  # fmt: skip
         cursor.execute(sql[11], [value for message in messages for value in message])
         after = orjson.dumps({"starts_at": body["starts_at"], "status": "confirmed", "total": total}).decode()
