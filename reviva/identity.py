@@ -12,6 +12,8 @@ def email_key(email: str) -> str:
 
     Mail always goes to the address that was stored, never to one that merely compares equal to it.
     """
+    if email.isascii() and email.isprintable():  # most are, and need none of the rest
+        return email.lower().replace(" ", "")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
     return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "CZ")
 

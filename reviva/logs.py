@@ -96,6 +96,9 @@ def access_line(
 def setup(settings: LogSettings) -> None:
     """Send everything through one handler on stderr. Calling it again replaces what it set before."""
     handler = logging.StreamHandler()
+    # What no line of ours shows is not looked up for each of them: who called, in which thread and process.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler.setFormatter(JSONFormatter() if settings.log_format == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

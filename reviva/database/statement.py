@@ -6,7 +6,7 @@ peewee makes the SQL text anew at each execution, which costs many times what a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ class Compiled(NamedTuple):
     constants: list[Any]
     slots: tuple[tuple[int, Any, Callable[[Any], Any] | None], ...]
     names: tuple[str, ...]
-    readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+    readers: tuple[tuple[str, Callable[[Any], Any]], ...]
 
     def bind(self, values: Mapping[str, Any]) -> list[Any]:
         """The parameters in their places; raises KeyError for one that was not given."""
@@ -66,10 +66,16 @@ class Compiled(NamedTuple):
 
     def read(self, row: Sequence[Any]) -> Row:
         """A driver's row as a dict of Python values."""
-        read = dict(zip(self.names, row, strict=True))
-        for place, convert in self.readers:
-            if row[place] is not None:
-                read[self.names[place]] = convert(row[place])
+        return self.read_all((row,))[0]
+
+    def read_all(self, rows: Iterable[Sequence[Any]]) -> list[Row]:
+        """The same for each of several rows."""
+        names = self.names
+        read = [dict(zip(names, row, strict=True)) for row in rows]
+        for name, convert in self.readers:
+            for row in read:
+                if row[name] is not None:
+                    row[name] = convert(row[name])
         return read
 
 
@@ -91,7 +97,7 @@ class Statement:
     def all(self, database: Database, **values: Any) -> list[Row]:
         """Runs it and returns every row."""
         compiled = self.compiled(database)
-        return [compiled.read(row) for row in database.execute_sql(compiled.sql, compiled.bind(values)).fetchall()]
+        return compiled.read_all(database.execute_sql(compiled.sql, compiled.bind(values)).fetchall())
 
     def raw(self, database: Database, **values: Any) -> list[Any]:
         """Runs it and returns every row as the driver gives it."""
@@ -122,7 +128,7 @@ def compile_query(query: Query, database: Database) -> Compiled:
     slots = tuple((i, p.name, p.adapt) for i, p in enumerate(parameters or ()) if isinstance(p, Param))
     columns = result_columns(query)
     readers = tuple(
-        (i, reader) for i, (_, field) in enumerate(columns_named(columns)) if (reader := reader_of(field)) is not None
+        (name, reader) for name, field in columns_named(columns) if (reader := reader_of(field)) is not None
     )
     constants = [None if isinstance(p, Param) else p for p in parameters or ()]
     return Compiled(sql, constants, slots, tuple(name for name, _ in columns_named(columns)), readers)

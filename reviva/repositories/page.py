@@ -113,9 +113,13 @@ def fetch(
     rows = listing.rows.all(database, **bound)
     more = len(rows) > limit
     del rows[limit:]
-    positions = [[row.pop(f"sort_{n}") for n in range(len(keys))] for row in rows]
+    names = [f"sort_{n}" for n in range(len(keys))]
+    following = write_cursor(keys, [rows[-1][name] for name in names]) if more else None
+    for row in rows:
+        for name in names:
+            del row[name]
     total = int(listing.total.all(database, **bound)[0]["n"]) if numbered else None
-    return Page(rows, write_cursor(keys, positions[-1]) if more else None, total)
+    return Page(rows, following, total)
 
 
 def compose(build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool) -> Listing:

@@ -239,7 +239,8 @@ class BookingService:
 
 def new_reference() -> str:
     """`RV-` and 40 random bits as 8 characters of Crockford's base 32."""
-    return "RV-" + "".join(secrets.choice(ALPHABET) for _ in range(8))
+    number = secrets.randbits(40)
+    return "RV-" + "".join(ALPHABET[number >> shift & 31] for shift in range(0, 40, 5))
 
 
 def named(row: Row, wish: Wish, phone: str | None, place: OpenShop, device: Row) -> Row:

@@ -30,7 +30,7 @@ from reviva.services.booking import Wish
 from reviva.services.seeding import SeedingService
 from tests.postgres import execute, free_port, new_database
 
-SEARCHES = ("iphone 13", "galaxy s21", "redmi note", "thinkpad t480", "pixel 6", "macbook air", "xps 13", "moto g")
+SEARCHES = ("iphone 13", "galaxy s21", "redmi note", "thinkpad t480", "ipad pro", "surface pro", "xps 13", "moto g")
 
 Request = tuple[str, str, bytes | None]
 

@@ -271,16 +271,106 @@ def test_a_channel_without_a_transport_goes_to_the_log_without_its_secret(
     assert "a@example.com" not in caplog.text
 
 
+def test_what_only_goes_to_the_log_is_taken_together_in_as_few_statements_as_one(
+    services: Services, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level("INFO")
+    booked(services)
+    dispatcher, run = Dispatcher(services, {}), services.database.execute_sql
+    ran: list[str] = []
+
+    def note(sql: str, params: Any = None) -> Any:
+        ran.append(sql)
+        return run(sql, params)
+
+    def statements(*keys: str) -> int:
+        for key in keys:
+            queue(services, key, "booking_confirmed", payload={"reference": REFERENCE})
+        with monkeypatch.context() as watched:
+            watched.setattr(services.database, "execute_sql", note)
+            ran.clear()
+            assert dispatcher.step(Channel.EMAIL) == len(keys)
+        return len(ran)
+
+    assert statements(*(f"k{n}" for n in range(40))) == statements("one") < 12
+    assert services.login.notifications.count(Notification.status == S.SENT, Notification.channel == Channel.LOG) == 41
+    assert caplog.text.count("goes to the log") == 41
+
+
+def test_of_what_goes_to_the_log_together_each_is_settled_by_its_own_reason(services: Services) -> None:
+    booked(services, status="cancelled")
+    about = {"reference": REFERENCE}
+    reasons = {
+        queue(services, "a", "booking_cancelled", payload=about): None,
+        queue(services, "b", "booking_reminder", payload=about): "The booking is cancelled.",
+        queue(services, "c", "booking_confirmed", payload={"reference": "RV-GONE2222"}): "The booking is gone.",
+        queue(services, "d", "bookings_found", payload={"references": [REFERENCE, "RV-GONE2222"]}): (
+            "The booking is gone."
+        ),
+        queue(services, "e", to=""): "Whom it was for has been erased.",
+        queue(services, "f", "password_reset", payload={"link": 7}): "The link was used, or is too old.",
+        queue(services, "g", "booking_ready", payload={"reference": None}): "The booking is gone.",
+        queue(services, "h"): None,
+    }
+    assert drain(Dispatcher(services, {})) == len(reasons)
+    for id, reason in reasons.items():
+        row = stored(services, id)
+        assert (row.status, row.last_error, row.attempts, row.leased_until) == (
+            S.CANCELLED if reason else S.SENT, reason, 1, None,
+        )  # fmt: skip
+
+
+def test_what_was_on_its_way_to_the_log_when_its_process_died_gets_there(services: Services, travel: Travel) -> None:
+    ids = [queue(services, f"k{n}") for n in range(3)]
+    assert len(services.deliveries.claim([Channel.EMAIL, Channel.SMS], 10)) == 3
+    dispatcher = Dispatcher(services, {})
+    assert drain(dispatcher) == 0
+    travel(seconds=LEASE.total_seconds() + 1)
+    assert drain(dispatcher) == 3
+    assert [(stored(services, id).status, stored(services, id).attempts) for id in ids] == [(S.SENT, 2)] * 3
+
+
+def test_those_whose_lease_has_lapsed_are_taken_one_by_one_and_before_the_rest(
+    services: Services, travel: Travel
+) -> None:
+    lapsed = [queue(services, f"k{n}") for n in range(2)]
+    services.deliveries.claim([Channel.EMAIL], 5)
+    travel(seconds=LEASE.total_seconds() + 1)
+    fresh = [queue(services, f"n{n}") for n in range(3)]
+    taken = [[row["id"] for row in services.deliveries.claim([Channel.EMAIL], 5)] for _ in range(3)]
+    assert taken == [lapsed[:1], lapsed[1:], fresh]
+
+
+@pytest.mark.parametrize("ended", ["slow", "stopping"])
+def test_what_there_is_no_time_for_is_given_back_untried(services: Services, travel: Travel, ended: str) -> None:
+    class Slow:
+        def send(self, message: Message) -> None:
+            if ended == "slow":
+                travel(seconds=31)
+            else:
+                dispatcher.lanes.stopped.set()
+
+    ids = [queue(services, f"k{n}") for n in range(3)]
+    dispatcher = Dispatcher(services, {Channel.EMAIL: Slow()})
+    dispatcher.step(Channel.EMAIL)
+    rows = [stored(services, id) for id in ids]
+    assert [(row.status, row.attempts, row.leased_until) for row in rows] == [
+        (S.SENT, 1, None), (S.QUEUED, 0, None), (S.QUEUED, 0, None),
+    ]  # fmt: skip
+    assert [row["id"] for row in services.deliveries.claim([Channel.EMAIL], 5)] == ids[1:]
+
+
 @pytest.mark.parametrize("changes", [{"status": "cancelled"}, {"status": "no_show"}, {"hours": 0}, {"hours": 25}])
+@pytest.mark.parametrize("logged", [False, True])
 def test_a_reminder_without_a_reason_is_not_sent(
-    services: Services, dispatcher: Dispatcher, box: Mailbox, changes: dict[str, Any]
+    services: Services, dispatcher: Dispatcher, box: Mailbox, changes: dict[str, Any], logged: bool
 ) -> None:
     if "hours" in changes:
         starts_at = clock.now() + timedelta(hours=changes["hours"])
         changes = {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=1)}
     booked(services, **changes)
     id = queue(services, "r", "booking_reminder", payload={"reference": REFERENCE})
-    drain(dispatcher)
+    drain(Dispatcher(services, {}) if logged else dispatcher)
     row = stored(services, id)
     assert row.status == S.CANCELLED
     assert row.last_error
