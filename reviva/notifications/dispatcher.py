@@ -53,10 +53,9 @@ class Dispatcher:
     def start(self) -> None:
         """Begins in the background; after any fork."""
         mute = [channel for channel in Channel if channel not in self.transports]
-        lanes: list[Lane] = [("log", lambda: self._log(mute) == MANY)]
-        for channel, transport in self.transports.items():
-            work = partial(self._fully_send, channel, transport)
-            lanes += [(f"{channel}-{n}", work) for n in range(LANES[channel])]
+        lanes: list[Lane] = [("log", lambda: more_after(self._log(mute), MANY))]
+        for channel in self.transports:
+            lanes += [(f"{channel}-{n}", partial(self._again, channel)) for n in range(LANES[channel])]
         self.lanes.start(lanes)
 
     def stop(self) -> None:
@@ -65,13 +64,12 @@ class Dispatcher:
 
     def step(self, channel: Channel) -> int:
         """Sends what is due on a channel, as much as a lane takes at a time; returns how many messages it took."""
-        transport = self.transports.get(channel)
-        return self._send(channel, transport) if transport else self._log([channel])
+        return len(self._send(channel) if channel in self.transports else self._log([channel]))
 
-    def _fully_send(self, channel: Channel, transport: Transport) -> bool:
-        return self._send(channel, transport) == FEW
+    def _again(self, channel: Channel) -> bool:
+        return more_after(self._send(channel), FEW)
 
-    def _send(self, channel: Channel, transport: Transport) -> int:
+    def _send(self, channel: Channel) -> Sequence[Row]:
         """Sends a few messages one after the other, and gives back those that a slow server leaves no time for."""
         begins_until = clock.monotonic() + LEASED / 3  # so that the last of them has as long again, and to be noted
         rows = self.deliveries.claim([channel], FEW)
@@ -79,8 +77,8 @@ class Dispatcher:
             if n and (clock.monotonic() > begins_until or self.lanes.stopped.is_set()):
                 self.deliveries.unclaim(rows[n:])
                 break
-            self.lanes.persist(self._deliver(row, transport), LEASED)
-        return len(rows)
+            self.lanes.persist(self._deliver(row, self.transports[channel]), LEASED)
+        return rows
 
     def _deliver(self, row: Row, transport: Transport) -> Callable[[], None]:
         """Sends a claimed message, and returns what says in the database how that went."""
@@ -106,12 +104,12 @@ class Dispatcher:
         log.warning("%s failed at attempt %d: %s", name, row["attempts"], error)
         return partial(self.deliveries.failed, row, error, permanent)
 
-    def _log(self, channels: Sequence[Channel]) -> int:
+    def _log(self, channels: Sequence[Channel]) -> Sequence[Row]:
         """Sends what is due on channels without a transport to the log, all together: nothing can keep us waiting."""
         rows = self.deliveries.claim(channels, MANY)
         if rows:
             self.lanes.persist(partial(self._note, rows), LEASED)
-        return len(rows)
+        return rows
 
     def _note(self, rows: Sequence[Row]) -> None:
         unwanted = self.letters.unwanted(rows)
@@ -120,6 +118,11 @@ class Dispatcher:
             reason = unwanted.get(row["id"])
             outcome = f"is not sent: {reason}" if reason else "has no transport and goes to the log"
             log.info("%s %s", name_of(row), outcome)
+
+
+def more_after(rows: Sequence[Row], most: int) -> bool:
+    """Whether others likely wait behind some messages: as many came as may, or one whose lease had lapsed, alone."""
+    return len(rows) == most or any(row["attempts"] > 1 for row in rows)
 
 
 def name_of(row: Row) -> str:

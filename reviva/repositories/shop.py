@@ -20,7 +20,11 @@ class ShopRepository(Repository[Shop]):
     def named(self, slug: str | None) -> Shop | None:
         """The active shop of this name; without a name, the first."""
         row = _FIRST.first(self.database) if slug is None else _NAMED.first(self.database, slug=slug)
-        return Shop(**row) if row else None
+        if row is None:
+            return None
+        shop = Shop(__no_default__=True)
+        shop.__data__.update(row)  # what the constructor does too, but through each field's descriptor
+        return shop
 
     def others(self, slug: str) -> bool:
         """Whether there is an active shop besides this one."""

@@ -17,7 +17,7 @@ from reviva.config import Settings
 from reviva.database.connection import open_database
 from reviva.errors import DatabaseUnavailable
 from reviva.models.notification import Channel, Notification, NotificationStatus
-from reviva.notifications.dispatcher import Dispatcher, open_transports
+from reviva.notifications.dispatcher import Dispatcher, more_after, open_transports
 from reviva.notifications.mail import Mail
 from reviva.notifications.message import Message, TransportError
 from reviva.services import Services
@@ -337,8 +337,9 @@ def test_those_whose_lease_has_lapsed_are_taken_one_by_one_and_before_the_rest(
     services.deliveries.claim([Channel.EMAIL], 5)
     travel(seconds=LEASE.total_seconds() + 1)
     fresh = [queue(services, f"n{n}") for n in range(3)]
-    taken = [[row["id"] for row in services.deliveries.claim([Channel.EMAIL], 5)] for _ in range(3)]
-    assert taken == [lapsed[:1], lapsed[1:], fresh]
+    taken = [services.deliveries.claim([Channel.EMAIL], 5) for _ in range(3)]
+    assert [[row["id"] for row in rows] for rows in taken] == [lapsed[:1], lapsed[1:], fresh]
+    assert [more_after(rows, 5) for rows in taken] == [True, True, False], "the rest need not wait for the next look"
 
 
 @pytest.mark.parametrize("ended", ["slow", "stopping"])
