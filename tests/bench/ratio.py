@@ -185,8 +185,7 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process = process
         self.http = http.client.HTTPConnection("127.0.0.1", port)
-        worker = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
-        self.clock = (~int(worker) << 3) | 2
+        self.clock = (~int(workers(process)[0]) << 3) | 2
         """The number of the clock of the worker's CPU, as clock_getcpuclockid(3) makes it."""
 
     def cpu(self) -> float:
@@ -251,6 +250,11 @@ def serving(command: list[str], url: str) -> Iterator[Server]:
         process.wait(40)
 
 
+def workers(process: subprocess.Popen[bytes]) -> list[str]:
+    """The ids of a server's workers."""
+    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     """Waits until the server takes connections."""
     until = time.monotonic() + 30
@@ -258,7 +262,9 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         probe = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
         try:
             probe.connect()
-            return
+            if workers(process):  # which the port is there before
+                return
+            time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
         finally:
