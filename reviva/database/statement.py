@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from peewee import BooleanField, Database, Field, Model, Node, Query
+from peewee import BooleanField, ColumnBase, Database, Field, Model, Node, Query
 
 from reviva.database.ddl import Backend
 from reviva.database.fields import DayField, JSONField, UTCField, write_instant
@@ -34,7 +34,7 @@ class Param(Node):
         return ctx.literal(ctx.state.param or "?")
 
 
-class Among(Node):
+class Among(ColumnBase):
     """`field IN` a list given when the statement runs, of any length, in one text on either database."""
 
     def __init__(self, field: Node, name: str) -> None:

@@ -9,11 +9,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final
 
-from reviva import clock
 from reviva.database.statement import Row
-from reviva.notifications.dispatcher import GRACE, POLL
+from reviva.notifications.lanes import Lanes
 from reviva.notifications.webhook import HookTransport, NotTaken
-from reviva.retry import delays
 from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST
 from reviva.services.letter import Unwanted
@@ -25,57 +23,40 @@ LANES: Final = 4
 
 
 class WebhookDispatcher:
-    """One thread looks for work; the others sleep until it found some. gevent makes them greenlets."""
+    """One lane looks for work; the others sleep until it found some."""
 
     def __init__(self, services: Services, transport: HookTransport | None = None) -> None:
         self.deliveries, self.transport = services.webhook_deliveries, transport or HookTransport()
-        self._stopped, self._due = threading.Event(), threading.Event()
-        self._threads: list[threading.Thread] = []
+        self.lanes, self._due = Lanes(), threading.Event()
 
     def start(self) -> None:
         """Begins in the background; after any fork."""
-        self._stopped.clear()
-        for name, work in (("webhooks", self._look), *((f"webhook-{n}", self._help) for n in range(LANES))):
-            thread = threading.Thread(target=self._run, args=[work], name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self.lanes.start([("webhooks", self._look), *((f"webhook-{n}", self._help) for n in range(LANES))])
 
     def stop(self) -> None:
         """Lets what is being sent go out, and ends."""
-        self._stopped.set()
+        self.lanes.stopped.set()
         self._due.set()
-        until = clock.monotonic() + GRACE
-        while self._threads:
-            self._threads.pop().join(max(0.0, until - clock.monotonic()))
+        self.lanes.stop()
 
-    def _run(self, work: Callable[[], None]) -> None:
-        pauses = delays(POLL, 30.0)
-        while not self._stopped.is_set():
-            try:
-                work()
-                pauses = delays(POLL, 30.0)
-            except Exception as problem:  # noqa: BLE001  # the queue must flow on, whatever the database does
-                log.warning("webhooks wait: %s", problem)
-                self._stopped.wait(next(pauses))
-
-    def _look(self) -> None:
+    def _look(self) -> bool:
         more = self.deliveries.fan_out()
         if self.deliveries.waits():
             self._due.set()
-        if not more:
-            self._stopped.wait(POLL)
+        return more
 
-    def _help(self) -> None:
+    def _help(self) -> bool:
         self._due.wait()
-        if not self._stopped.is_set() and not self.step():
+        if not self.lanes.stopped.is_set() and not self.step():
             self._due.clear()
+        return True
 
     def step(self) -> bool:
         """Sends the next webhook, whatever comes of it; False when none is due."""
         row = self.deliveries.claim()
         if row is None:
             return False
-        self._persist(self._deliver(row))
+        self.lanes.persist(self._deliver(row), LEASE.total_seconds())
         return True
 
     def _deliver(self, row: Row) -> Callable[[], None]:
@@ -98,15 +79,3 @@ class WebhookDispatcher:
             return partial(self.deliveries.failed, row, type(problem).__name__)
         log.info("%s was taken", name)
         return partial(self.deliveries.sent, row, status)
-
-    def _persist(self, settle: Callable[[], None]) -> None:
-        """Settles, for as long as the lease may last: to give up would send the webhook again."""
-        until = clock.monotonic() + LEASE.total_seconds()
-        for pause in delays(0.1, 5.0):
-            try:
-                return settle()
-            except Exception as problem:
-                if clock.monotonic() + pause > until or self._stopped.is_set():
-                    raise
-                log.warning("what came of a webhook can't be noted yet: %s", problem)
-            self._stopped.wait(pause)

@@ -33,7 +33,9 @@ class PreferenceRepository(Repository[NotificationPreference]):
 
     def unwanted(self, messages: Sequence[Row]) -> set[int]:
         """The ids of queued messages that were switched off, for their booking or for all that their reader hears."""
-        whose = {side: [row[side] for row in messages if row[side] is not None] for side in ("customer_id", "booking_id")}
+        whose = {
+            side: [row[side] for row in messages if row[side] is not None] for side in ("customer_id", "booking_id")
+        }
         rows = _OFF.all(self.database, customers=whose["customer_id"], bookings=whose["booking_id"])
         off = {(row["channel"], row["template"], side, row[side]) for row in rows for side in whose if row[side]}
         return {
