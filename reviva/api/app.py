@@ -22,6 +22,7 @@ from reviva.api import (
     openapi,
     preference,
     pricing,
+    report,
     shop,
     statement,
     static,
@@ -210,6 +211,10 @@ ROUTES: tuple[Endpoint, ...] = (
 
     get("/api/dashboard", dashboard.read, MAY.DASHBOARD_READ, query=dashboard.DashboardQuery,
         answer=dashboard.Dashboard),
+
+    get("/api/reports", report.read, MAY.DASHBOARD_READ, query=report.ReportQuery, answer=report.Report),
+    get("/api/reports.csv", report.download, MAY.DASHBOARD_READ, query=report.ReportQuery,
+        content_type="text/csv; charset=utf-8"),
 
     get("/api/shops", shop.list_shops, MAY.SHOPS_READ, query=shop.Shops, answer=Listed[Shop]),
     post("/api/shops", shop.add_shop, MAY.SHOPS_CHANGE, body=shop.ShopBody, answer=Shop, status=201, errors=(409,)),

@@ -38,6 +38,7 @@ from reviva.services.price_change import PriceChangeService
 from reviva.services.pricing import PricingService
 from reviva.services.pricing_change import PricingChangeService
 from reviva.services.privacy import PrivacyService
+from reviva.services.report import ReportService
 from reviva.services.session import SessionService
 from reviva.services.shop import ShopService
 from reviva.services.shop_change import ShopChangeService
@@ -99,6 +100,7 @@ class Services:
         self.webhook_deliveries = WebhookDeliveries(database, self.signer, self.audit)
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.figures = FigureService(database)
+        self.reports = ReportService(database, self.figures)
         self.housekeeping = Housekeeping(
             database, self.audit_seal, self.privacy, self.origins, self.drafts, self.figures
         )

@@ -71,6 +71,8 @@ MATRIX = {
     "GET /api/customers/{id}/preferences": TECHNICIAN,
     "PUT /api/customers/{id}/preferences": TECHNICIAN,
     "GET /api/dashboard": TECHNICIAN,
+    "GET /api/reports": TECHNICIAN,
+    "GET /api/reports.csv": TECHNICIAN,
     "GET /api/notifications": TECHNICIAN,
     "POST /api/notifications/{id}/retry": MANAGER,
     "POST /api/notifications/{id}/cancel": MANAGER,

@@ -31,3 +31,26 @@ def test_it_is_for_staff_and_has_what_was_promised(new_url: Callable[..., str]) 
     assert sum(row["amount"] for row in shown["revenue"]) > 0
     assert set(shown["top_models"][0]) == {"model", "bookings"}
     assert shown["turnaround_hours"] == pytest.approx(3, abs=20)
+
+
+def test_reports_are_for_staff_and_what_technicians_did_for_managers(new_url: Callable[..., str]) -> None:
+    database = open_database(new_url(seeded=True))
+    database.connect()
+    with closing(database):
+        services = services_over(database)
+        services.demo.make(COMMAND, 100, 20, 1)
+        database.close()
+        client = Client(services)
+        assert client.get("/api/reports", "customer")[0] == 403
+        assert client.get("/api/reports?by=technician", "technician")[0] == 403
+        assert client.get("/api/reports.csv?by=technician", "technician")[0] == 403
+        assert client.get("/api/reports?by=technician", "manager")[0] == 200
+        assert client.get("/api/reports?by=year", "manager")[0] == 422
+        assert client.get("/api/reports?from=2026-02-01&to=2026-01-01", "manager")[0] == 422
+        status, report = client.get("/api/reports?by=month&shop=main", "technician")
+        assert status == 200
+        assert set(report) == {"from", "to", "items", "total"}
+        assert report["total"]["revenue"][0]["amount"] > 0
+        status, text = client.get("/api/reports.csv?by=model", "technician")
+    assert status == 200
+    assert text.splitlines()[0] == "model,model_name,bookings"
