@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from reviva import clock
@@ -37,6 +38,10 @@ class IdempotencyRepository(Repository[IdempotencyKey]):
             created_at=clock.now(),
         )  # fmt: skip
         return row is not None
+
+    def forget(self, before: datetime) -> int:
+        """Removes answers kept before a time; returns how many."""
+        return int(K.delete().where(K.created_at < before).bind(self.database).execute())
 
 
 _FIELDS = (K.key_hash, K.fingerprint, K.answer, K.booking, K.created_at)

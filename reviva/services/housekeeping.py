@@ -12,12 +12,14 @@ from typing import Any
 from peewee import Database
 
 from reviva import clock
+from reviva.repositories.idempotency import IdempotencyRepository
 from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
 from reviva.repositories.user import SessionRepository
 from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking_draft import BookingDrafts
 from reviva.services.figure import FigureService
+from reviva.services.idempotency import KEPT_FOR
 from reviva.services.origin import OriginService
 from reviva.services.privacy import PrivacyService
 
@@ -90,10 +92,11 @@ class Housekeeping:
             log.warning("housekeeping is put off: %s", problem)
 
     def forget(self) -> None:
-        """Removes sessions, links, counts and webhook deliveries that are over."""
+        """Removes sessions, links, counts, webhook deliveries and kept answers that are over."""
         now = clock.now()
         with self.database.atomic():
             SessionRepository(self.database).forget(now - KEPT)
             OneTimeTokenRepository(self.database).forget(now - KEPT)
             ThrottleRepository(self.database).forget(now - timedelta(days=1))
             DeliveryRepository(self.database).forget(now - KEPT)
+            IdempotencyRepository(self.database).forget(now - KEPT_FOR)

@@ -11,7 +11,7 @@ from reviva.models.audit import ActorKind
 from reviva.models.user import Role
 from reviva.services import Services, housekeeping
 from reviva.services.actor import Actor
-from tests.people import COMMAND, services_over
+from tests.people import COMMAND, make_booking, services_over
 from tests.waiting import until
 
 PASSWORD = "tall blue giraffe 7"
@@ -55,3 +55,16 @@ def test_what_is_over_is_forgotten(services: Services, travel: Callable[..., Non
         services.housekeeping.forget()
         left = (services.sessions.sessions, services.links.links, services.login.throttle.counts)
         assert [repository.count() for repository in left] == [0, 0, 0]
+
+
+def test_answers_are_kept_for_a_day(services: Services, travel: Callable[..., None]) -> None:
+    with services.database.connection_context():
+        booking = make_booking(services, "RV-AAAA1111", None, status="draft")
+        keys = services.bookings.idempotency.keys
+        keys.keep("hash", "print", {}, booking)
+        travel(hours=23)
+        services.housekeeping.forget()
+        assert keys.count() == 1
+        travel(hours=2)
+        services.housekeeping.forget()
+        assert keys.count() == 0
