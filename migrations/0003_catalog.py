@@ -46,8 +46,8 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [
                 Index("device_model_brand", "device_model", "brand_id, category_id"),
                 Index("device_model_category", "device_model", "category_id, year"),
-                Index("device_model_year", "device_model", "year, id"),
-                Index("device_model_name", "device_model", "name, id"),
+                Index("device_model_year", "device_model", "year, name, slug"),
+                Index("device_model_name", "device_model", "name, slug"),
             ]
 
     class RepairType(Base):
@@ -75,7 +75,7 @@ def tables(db: Database) -> list[type[Model]]:
             table_name = "repair_price"
             constraints = [check("repair_price_minutes", "minutes IS NULL OR minutes BETWEEN 1 AND 10080")]
             indexes = [
-                Index("repair_price_model", "repair_price", "model_id, repair_id, currency", unique=True),
+                Index("repair_price_model", "repair_price", "model_id, currency, repair_id", unique=True),
                 Index("repair_price_repair", "repair_price", "repair_id"),
             ]
 

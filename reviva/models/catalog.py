@@ -64,8 +64,8 @@ class DeviceModel(Base):
                 serves="models of a brand; counts by brand",
             ),
             Index("device_model_category", "device_model", "category_id, year", serves="models of a category, by year"),
-            Index("device_model_year", "device_model", "year, id", serves="the newest models first"),
-            Index("device_model_name", "device_model", "name, id", serves="the catalog by name"),
+            Index("device_model_year", "device_model", "year, name, slug", serves="the newest models first"),
+            Index("device_model_name", "device_model", "name, slug", serves="the catalog by name"),
         ]
 
 
@@ -102,7 +102,7 @@ class RepairPrice(Base):
         constraints = [check("repair_price_minutes", "minutes IS NULL OR minutes BETWEEN 1 AND 10080")]
         indexes = [
             Index(
-                "repair_price_model", "repair_price", "model_id, repair_id, currency",
+                "repair_price_model", "repair_price", "model_id, currency, repair_id",
                 serves="the price list of a model", unique=True,
             ),
             Index("repair_price_repair", "repair_price", "repair_id", serves="whether a repair type is still priced"),

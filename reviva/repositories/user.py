@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN
 
 from reviva.database.ddl import backend
 from reviva.database.statement import Param, Row, Statement
@@ -107,8 +107,8 @@ class SessionRepository(Repository[Session]):
         S.update(used_at=at).where(S.id == id, S.used_at < at).bind(self.database).execute()
 
     def forget(self, before: Any) -> int:
-        """Removes sessions that ended or expired before then."""
-        return int(S.delete().where(fn.COALESCE(S.ended_at, S.expires_at) < before).bind(self.database).execute())
+        """Removes sessions that would have expired before then, whether or not they were ended sooner."""
+        return int(S.delete().where(S.expires_at < before).bind(self.database).execute())
 
     def live(self, user: int, now: Any) -> list[Row]:
         """A user's sessions that have not ended, newest first."""
