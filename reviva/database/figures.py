@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import log2
 from typing import Any
 
 BUCKETS = 112
 """Bucket n holds durations up to 2^(n/4) microseconds, so the last begins at four minutes."""
+_BOUNDS = [2 ** (place / 4) / 1e6 for place in range(BUCKETS - 1)]
 
 
 def bucket(seconds: float) -> int:
     """Where in a histogram a duration belongs."""
-    micros = seconds * 1e6
-    return min(int(4 * log2(micros)) + 1, BUCKETS - 1) if micros > 1 else 0
+    return bisect_left(_BOUNDS, seconds)
 
 
 def quantile(histogram: Sequence[int], part: float) -> float:

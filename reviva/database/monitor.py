@@ -35,12 +35,11 @@ OTHER = "(other statements)"
 class Activity:
     """One request, command or background job, and the statements it ran."""
 
-    __slots__ = ("route", "seconds", "seen", "statements")
+    __slots__ = ("route", "seen", "statements")
 
     def __init__(self, route: str, watched: bool = False) -> None:
         self.route = route
         self.statements = 0
-        self.seconds = 0.0
         self.seen: dict[str, int] | None = {} if watched else None
         """How often each statement ran, where repetition is worth a warning."""
 
@@ -97,11 +96,10 @@ class Monitor:
         self._planned: dict[str, float] = {}
 
     def note(
-        self, sql: str, parameters: Sequence[Any] | None, seconds: float, rows: int, *, failed: bool = False,
-        activity: Activity | None = None,
+        self, activity: Activity, sql: str, parameters: Sequence[Any] | None, seconds: float, rows: int,
+        failed: bool = False,
     ) -> None:  # fmt: skip
         """Count one execution."""
-        activity = activity or current()
         try:
             figures = self._texts[activity.route][sql]
         except KeyError:
@@ -116,7 +114,6 @@ class Monitor:
             figures.slowest = seconds
         figures.histogram[bucket(seconds)] += 1
         activity.statements += 1
-        activity.seconds += seconds
         seen = activity.seen
         if seen is not None:
             seen[sql] = times = seen.get(sql, 0) + 1

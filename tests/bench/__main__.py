@@ -6,6 +6,7 @@ import click
 
 from tests.bench import growth as growing
 from tests.bench import ratio
+from tests.bench import timing as timed
 
 
 @click.group(invoke_without_command=True)
@@ -26,6 +27,14 @@ def bench(context: click.Context, models: int, bookings: int, requests: int, rou
 def growth(sizes: tuple[int, ...], requests: int) -> None:
     """How long calls take with few and with many bookings, on both databases."""
     growing.run(sizes, requests)
+
+
+@bench.command()
+@click.option("--requests", default=100, show_default=True, help="Of each kind in a round.")
+@click.option("--rounds", default=21, show_default=True, help="Pairs of them.")
+def timing(requests: int, rounds: int) -> None:
+    """What the timing of statements adds to a request, on both databases."""
+    timed.run(requests, rounds)
 
 
 if __name__ == "__main__":

@@ -185,6 +185,7 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process = process
         self.http = http.client.HTTPConnection("127.0.0.1", port)
+        self.headers: dict[str, str] = {}
         self.clock = (~int(workers(process)[0]) << 3) | 2
         """The number of the clock of the worker's CPU, as clock_getcpuclockid(3) makes it."""
 
@@ -192,10 +193,14 @@ class Server:
         """Seconds of CPU that the worker has used."""
         return time.clock_gettime(self.clock)
 
+    def answer(self, request: Request) -> Any:
+        """The JSON of a request's answer."""
+        return orjson.loads(self.ask(request))
+
     def ask(self, request: Request) -> bytes:
         """The answer to a request; anything but success ends the run."""
         method, path, body = request
-        self.http.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        self.http.request(method, path, body, self.headers | ({"Content-Type": "application/json"} if body else {}))
         answer = self.http.getresponse()
         text = answer.read()
         if answer.status >= 300:
@@ -206,7 +211,7 @@ class Server:
 def check_same(make: Callable[[], Iterator[Request]], ours: Server, bare: Server) -> None:
     """Ends the run where the two answer differently, but for what is each one's own."""
     for request in islice(make(), 50):
-        answers = [orjson.loads(server.ask(request)) for server in (ours, bare)]
+        answers = [server.answer(request) for server in (ours, bare)]
         if {**answers[0], **OWN} != {**answers[1], **OWN}:
             raise SystemExit(f"{request}: {answers}")
 

@@ -153,17 +153,17 @@ def test_the_least_recently_seen_are_forgotten(service: StatementService, travel
 
 def test_shapes_are_bounded(service: StatementService) -> None:
     for n in range(monitor.MOST_SHAPES + 50):
-        service.monitor.note(f"SELECT {n}", (), 0.001, 1)
+        service.monitor.note(monitor.current(), f"SELECT {n}", (), 0.001, 1)
     taken = service.monitor.take()
     assert len(taken) == monitor.MOST_SHAPES + 1
     assert next(figures for figures in taken if figures.shape == monitor.OTHER).calls == 50
-    service.monitor.note("SELECT 1", (), 0.001, 1)
+    service.monitor.note(monitor.current(), "SELECT 1", (), 0.001, 1)
     assert [figures.calls for figures in service.monitor.take()] == [1]
 
 
 def test_texts_of_one_shape_are_bounded(service: StatementService) -> None:
     for n in range(monitor.MOST_TEXTS * 2 + 10):
-        service.monitor.note(f"SELECT a FROM b WHERE c IN ({n})", (), 0.001, 1)
+        service.monitor.note(monitor.current(), f"SELECT a FROM b WHERE c IN ({n})", (), 0.001, 1)
     (figures,) = service.monitor.take()
     assert figures.calls == monitor.MOST_TEXTS * 2 + 10
     assert sum(map(len, service.monitor._texts.values())) <= monitor.MOST_TEXTS + 1
@@ -210,7 +210,7 @@ def test_slow_statements_are_told_with_plan_and_without_values(
 
 def test_a_plan_is_fetched_once_a_minute(service: StatementService) -> None:
     def slow() -> int:
-        service.monitor.note("SELECT 1", (), 0.5, 1)
+        service.monitor.note(monitor.current(), "SELECT 1", (), 0.5, 1)
         return len(service.monitor.slow_calls)
 
     service.monitor.slow_seconds = 0.1
@@ -230,7 +230,7 @@ def test_what_has_no_plan_stops_nothing(service: StatementService) -> None:
 def test_the_keeper_flushes_by_itself_at_the_end(service: StatementService) -> None:
     service.database.close()
     service.start()
-    service.monitor.note("SELECT 1", (), 0.001, 1)
+    service.monitor.note(monitor.current(), "SELECT 1", (), 0.001, 1)
     service.stop()
     service.database.connect()
     assert [row["statement"] for row in service.statements.all()] == ["SELECT 1"]
@@ -238,7 +238,7 @@ def test_the_keeper_flushes_by_itself_at_the_end(service: StatementService) -> N
 
 def test_the_list_is_sorted_and_paged(service: StatementService) -> None:
     for n in range(5):
-        service.monitor.note(f"SELECT x{'x' * n}", (), 0.001 * (5 - n), n)
+        service.monitor.note(monitor.current(), f"SELECT x{'x' * n}", (), 0.001 * (5 - n), n)
 
     def lengths(**wanted: Any) -> list[int]:
         return [len(item["statement"]) - 8 for item in service.queries(ListQuery(**wanted)).items]
@@ -259,7 +259,7 @@ def test_counting_costs_little(service: StatementService) -> None:
             monitor.begin("GET /a", watched=True)
             began = time.perf_counter()
             for _ in range(1000):
-                service.monitor.note('SELECT "a" FROM "b" WHERE "c" = ?', (1,), 0.0002, 20)
+                service.monitor.note(monitor.current(), 'SELECT "a" FROM "b" WHERE "c" = ?', (1,), 0.0002, 20)
             times.append((time.perf_counter() - began) / 1000)
         return min(times)
 
