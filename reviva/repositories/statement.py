@@ -18,8 +18,9 @@ MOST_ROWS = 5000
 _ADDED = ("calls", "errors", "rows", "repeated", "slow", "seconds")
 _SUM: dict[Backend, str] = {
     "sqlite": (
-        "(SELECT json_group_array(n) FROM (SELECT a.value + b.value AS n FROM json_each(statement_count.histogram) AS a"
-        " JOIN json_each(excluded.histogram) AS b ON a.key = b.key ORDER BY a.key))"
+        # By number and not by a join, which would compare each bucket with each.
+        "(SELECT json_group_array(a.value + json_extract(excluded.histogram, a.fullkey))"
+        " FROM json_each(statement_count.histogram) AS a)"
     ),
     "postgresql": (
         "(SELECT json_agg(a.n::bigint + b.n::bigint ORDER BY a.place)::text"
