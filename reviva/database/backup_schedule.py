@@ -8,13 +8,13 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reviva import clock
+from reviva.background import Background
 from reviva.config import Settings
 from reviva.database.archive import Manifest
 from reviva.database.backup import backup
@@ -75,35 +75,29 @@ class Keeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="backups", daemon=True)
+        self._background = Background("backups", self._look, LOOK_EVERY, at_once=True)
 
     def start(self) -> None:
         """Begins to look, at once and then every minute; does nothing where no folder is set."""
         if self._settings.backup_to is not None:
-            self._thread.start()
+            self._background.start()
 
     def stop(self) -> None:
         """Looks no more. A backup that is under way goes on by itself."""
-        self._ended.set()
+        self._background.stop(0.0)
 
-    def _run(self) -> None:
+    def _look(self) -> float:
         folder = Path(str(self._settings.backup_to))
-        while not self._ended.is_set():
-            try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with _alone(folder, "keeper"):  # of all workers, while it lives
-                    self._keep()
-            except TransferError:
-                self._ended.wait(LOOK_EVERY)
-            except OSError as problem:
-                log.error("backup: %s", problem)
-                self._ended.wait(10 * LOOK_EVERY)
-
-    def _keep(self) -> None:
-        while not self._ended.is_set():
-            good = not is_due(self._settings) or run(self._settings)
-            self._ended.wait(LOOK_EVERY if good else 10 * LOOK_EVERY)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _alone(folder, "keeper"):  # of all workers
+                good = not is_due(self._settings) or run(self._settings)
+        except TransferError:
+            return LOOK_EVERY  # another one is at it
+        except OSError as problem:
+            log.error("backup: %s", problem)
+            good = False
+        return LOOK_EVERY if good else 10 * LOOK_EVERY
 
 
 def run(settings: Settings) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 from peewee import Database
 
 from reviva import clock
+from reviva.background import Background
 from reviva.repositories.idempotency import IdempotencyRepository
 from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
 from reviva.repositories.user import SessionRepository
@@ -47,41 +47,34 @@ class Housekeeping:
     ) -> None:
         self.database, self.audit_seal, self.privacy, self.origins = database, seal, privacy, origins
         self.drafts, self.figures = drafts, figures
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("housekeeping", self._tend, EVERY, at_once=True)
+        self._rounds = 0
         self._hourly_at = 0.0
 
     def start(self) -> None:
         """Begins in the background; after any fork."""
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Seals what is left, and ends."""
-        thread, self._thread = self._thread, None
-        self._stopped.set()
-        if thread:
-            thread.join(timeout=5)
+        if self._background.stop():
             self._round(self.audit_seal.seal)
 
-    def _run(self) -> None:
-        self._round(self.origins.refresh)
-        rounds = 0
-        while not self._stopped.wait(EVERY):
-            rounds += 1
-            if rounds % ROUNDS == 0:
-                self._round(self.origins.refresh)
-            hourly = clock.monotonic() >= self._hourly_at
-            if hourly:
-                self._hourly_at = clock.monotonic() + HOUR
-            self._round(partial(self.audit_seal.seal, sweep=hourly))
-            if hourly:
-                self.figures.check_again()
-                self._round(self.forget)
-                self._round(self.drafts.tidy)
-                self._round(self.privacy.forget_the_silent)
-            self._round(self.figures.settle)
+    def _tend(self) -> float:
+        if self._rounds % ROUNDS == 0:
+            self._round(self.origins.refresh)
+        self._rounds += 1
+        hourly = clock.monotonic() >= self._hourly_at
+        if hourly:
+            self._hourly_at = clock.monotonic() + HOUR
+        self._round(partial(self.audit_seal.seal, sweep=hourly))
+        if hourly:
+            self.figures.check_again()
+            self._round(self.forget)
+            self._round(self.drafts.tidy)
+            self._round(self.privacy.forget_the_silent)
+        self._round(self.figures.settle)
+        return EVERY
 
     def _round(self, work: Callable[[], Any]) -> None:
         """One piece of work with a connection of its own: one that broke must not break the next."""

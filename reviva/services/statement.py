@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from peewee import Database
 
 from reviva import clock
+from reviva.background import Background
 from reviva.database import explain
 from reviva.database.figures import BUCKETS, Figures, quantile
 from reviva.database.monitor import Monitor, SlowCall, unmeasured
@@ -36,21 +36,17 @@ class StatementService:
         self.monitor: Monitor = database.monitor  # type: ignore[attr-defined]  # of each of our databases
         self.monitor.slow_seconds = slow_query_ms / 1000
         self.told: Callable[[Sequence[Figures]], None] = lambda taken: None
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("statement-keeper", self._keep, FLUSH_EVERY)
+        self._flushes = 0
 
     def start(self) -> None:
         """Keep the counts in the background; after any fork."""
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._run, name="statement-keeper", daemon=True)
-        self._thread.start()
+        self._background.start()
 
     def stop(self) -> None:
         """Keep what is left, and end."""
-        thread, self._thread = self._thread, None
-        self._stopped.set()
-        if thread:
-            thread.join(timeout=5)
+        if self._background.stop():
+            self._keep()
 
     def flush(self) -> int:
         """Adds this process's counts to the stored ones; returns how many shapes. Needs a connection."""
@@ -86,19 +82,17 @@ class StatementService:
         last = first + wanted.limit
         return Page(items[first:last], str(last) if last < len(items) else None, len(items) if wanted.page else None)
 
-    def _run(self) -> None:
-        flushes = 0
-        while not self._stopped.is_set():
-            self._stopped.wait(FLUSH_EVERY)
-            try:
-                with self.database.connection_context():
-                    self.flush()
-                    if flushes % FORGET_EVERY == 0:
-                        with unmeasured(), self.database.atomic():
-                            self.statements.forget()
-                flushes += 1
-            except Exception as problem:  # noqa: BLE001  # counting must go on whatever the database does
-                log.debug("statement counts are kept for later: %s", problem)
+    def _keep(self) -> float:
+        try:
+            with self.database.connection_context():
+                self.flush()
+                if self._flushes % FORGET_EVERY == 0:
+                    with unmeasured(), self.database.atomic():
+                        self.statements.forget()
+            self._flushes += 1
+        except Exception as problem:  # noqa: BLE001  # counting must go on whatever the database does
+            log.debug("statement counts are kept for later: %s", problem)
+        return FLUSH_EVERY
 
     def _explain(self) -> None:
         """The plans of slow calls, outside of the requests that were slow."""

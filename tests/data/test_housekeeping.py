@@ -9,6 +9,7 @@ import pytest
 from reviva.database.connection import open_database
 from reviva.models.audit import ActorKind
 from reviva.models.user import Role
+from reviva.repositories.idempotency import IdempotencyRepository
 from reviva.services import Services, housekeeping
 from reviva.services.actor import Actor
 from tests.people import COMMAND, make_booking, services_over
@@ -60,7 +61,7 @@ def test_what_is_over_is_forgotten(services: Services, travel: Callable[..., Non
 def test_answers_are_kept_for_a_day(services: Services, travel: Callable[..., None]) -> None:
     with services.database.connection_context():
         booking = make_booking(services, "RV-AAAA1111", None, status="draft")
-        keys = services.bookings.idempotency.keys
+        keys = IdempotencyRepository(services.database)
         keys.keep("hash", "print", {}, booking)
         travel(hours=23)
         services.housekeeping.forget()
