@@ -9,21 +9,14 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import peewee
-from peewee import Database, PostgresqlDatabase
+from peewee import Database
 
 from reviva.config import Settings
 from reviva.database.failures import explained
-from reviva.database.monitored import Monitored
+from reviva.database.pool import PooledPostgres
+from reviva.database.postgres import Postgres
 from reviva.database.sqlite import KeptSQLite, SQLite
 from reviva.errors import DatabaseUnavailable, SettingError
-
-
-class Postgres(Monitored, PostgresqlDatabase):
-    """PostgreSQL without a pool: for commands that need one connection."""
-
-    field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ", "TEXT": 'TEXT COLLATE "C"',
-                   "FLOAT": "DOUBLE PRECISION"}  # fmt: skip
-    """Text is ordered by code point, as on SQLite, whatever the server's locale is."""
 
 
 def open_database(url: str) -> Database:
@@ -38,8 +31,6 @@ def open_database(url: str) -> Database:
 
 def open_pool(settings: Settings) -> Database:
     """The database of the settings for a process that serves: connections are kept and lent. Nothing is opened yet."""
-    from reviva.database.pool import PooledPostgres  # which is a Postgres
-
     url, most, patience = settings.database_url, settings.pool_max, settings.pool_timeout
     if url.startswith("sqlite:///"):
         kept: type[Any] = KeptSQLite

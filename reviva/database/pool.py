@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import peewee
 
-from reviva.database.connection import Postgres
 from reviva.database.connector import Connector
 from reviva.database.failures import is_connection_lost, is_rolled_back
 from reviva.database.monitored import Monitored
@@ -18,6 +17,7 @@ from reviva.database.pool_held import Held
 from reviva.database.pool_keeper import Keeper
 from reviva.database.pool_places import Places
 from reviva.database.pool_statistics import PoolStatistics
+from reviva.database.postgres import Postgres
 from reviva.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:  # playhouse has no type information; what it adds is replaced here anyway

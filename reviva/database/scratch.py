@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from peewee import Database
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.connection import Postgres
 from reviva.database.ddl import Backend, backend
 from reviva.database.migration import Step
 from reviva.database.migration_lock import connection_like
+from reviva.database.postgres import Postgres
 from reviva.database.sqlite import SQLite
 
 

@@ -21,7 +21,8 @@ import orjson
 
 from reviva import clock, config
 from reviva.database import migration
-from reviva.database.connection import Postgres, open_database
+from reviva.database.connection import open_database
+from reviva.database.postgres import Postgres
 from reviva.models.audit import ActorKind
 from reviva.paging import ListQuery
 from reviva.services import Services
