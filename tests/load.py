@@ -13,6 +13,7 @@ from reviva.database import statement
 from reviva.database.ddl import backend
 from reviva.models import (
     Audit,
+    AuditPersonal,
     Bench,
     Booking,
     BookingHistory,
@@ -21,9 +22,14 @@ from reviva.models import (
     Customer,
     DeviceModel,
     Event,
+    IdempotencyKey,
     Notification,
+    OneTimeToken,
     RepairType,
+    Session,
     Shop,
+    Throttle,
+    User,
 )
 from reviva.models.booking import Status
 from reviva.paging import ListQuery
@@ -38,6 +44,7 @@ from reviva.services.catalog import CatalogService
 from reviva.services.seeding import SeedingService
 
 FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
+USERS = 20
 
 
 def fill(database: Database, bookings: int = 4000) -> None:
@@ -50,6 +57,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
     models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).execute()]
     repair = RepairType.select().bind(database).limit(1).execute()[0].id
     with database.atomic():
+        many(database, User, [_user(n) for n in range(USERS)])
         many(database, Customer, [_customer(n) for n in range(bookings // 2)])
         many(database, Booking, [_booking(n, shop, chance, models, bookings) for n in range(bookings)])
         many(database, BookingItem, [
@@ -71,11 +79,26 @@ def fill(database: Database, bookings: int = 4000) -> None:
             }
             for n in range(bookings)
         ])  # fmt: skip
+        many(database, AuditPersonal, [{"audit": n + 1, "customer": n % 999 + 1, "salt": "s"} for n in range(bookings)])
+        many(database, Session, [_session(n) for n in range(bookings)])
+        many(database, OneTimeToken, [_link(n) for n in range(bookings)])
+        many(database, Throttle, [_failure(n) for n in range(bookings)])
+        many(database, IdempotencyKey, [
+            {
+                "key_hash": f"h{n}", "fingerprint": "f", "answer": {}, "booking": n + 1,
+                "created_at": clock.now() - timedelta(seconds=n),
+            }
+            for n in range(bookings)
+        ])  # fmt: skip
         many(database, Event, [
             {"type": "booking.status", "topic": f"booking:{n % 999}", "at": FIRST + timedelta(minutes=n), "data": {}}
             for n in range(bookings)
         ])  # fmt: skip
-    # As autovacuum would soon do; before it, PostgreSQL's full-text indexes look too slow to be used.
+    analyse(database)
+
+
+def analyse(database: Database) -> None:
+    """As autovacuum would soon do; before it, PostgreSQL's full-text indexes look too slow to be used."""
     database.execute_sql("VACUUM ANALYZE" if backend(database) == "postgresql" else "ANALYZE")
 
 
@@ -127,8 +150,6 @@ def work(database: Database, rounds: int = 5) -> None:
         sending = SQL("status = 'sending'"), Notification.leased_until < clock.now()
         run(database, Notification.select(Notification.id).where(*sending).order_by(Notification.leased_until).limit(9))
         CatalogService(database).search(f"galaxy s2{n}", ListQuery())
-        run(database, DeviceModel.select().order_by(DeviceModel.year.desc(), DeviceModel.id.desc()).limit(20))
-        run(database, DeviceModel.select().order_by(DeviceModel.name, DeviceModel.id).limit(20))
 
 
 def run(database: Database, query: Any) -> None:
@@ -143,6 +164,32 @@ def many(database: Database, model: Any, rows: list[dict[str, Any]]) -> None:
         statement.insert(database, model, filled[start : start + BATCH])
 
 
+def _user(n: int) -> dict[str, Any]:
+    return {
+        "email": f"u{n}@example.com", "email_key": f"u{n}@example.com", "name": f"User{n}", "role": "technician",
+        "created_at": FIRST, "updated_at": FIRST,
+    }  # fmt: skip
+
+
+def _session(n: int) -> dict[str, Any]:
+    at = clock.now() - timedelta(minutes=n)
+    return {
+        "user": n % USERS + 1, "token_hash": f"t{n}", "created_at": at, "used_at": at, "expires_at": at + timedelta(30),
+    }  # fmt: skip
+
+
+def _link(n: int) -> dict[str, Any]:
+    at = clock.now() - timedelta(minutes=n)
+    return {
+        "purpose": "password_reset", "nonce": f"n{n}", "user": n % USERS + 1, "created_at": at,
+        "expires_at": at + timedelta(1),
+    }  # fmt: skip
+
+
+def _failure(n: int) -> dict[str, Any]:
+    return {"key": f"k{n}", "updated_at": clock.now() - timedelta(seconds=n)}
+
+
 def _customer(n: int) -> dict[str, Any]:
     return {
         "email": f"p{n}@example.com", "email_key": f"p{n}@example.com", "name": f"Name{n}", "phone": f"+4470000{n:05}",
@@ -155,7 +202,7 @@ def _booking(n: int, shop: int, chance: random.Random, models: list[int], bookin
     return {
         "reference": f"RV-{n:08}", "shop": shop, "customer": n % (bookings // 2) + 1, "model": chance.choice(models),
         "status": chance.choice([*Status, *["completed"] * 60]),
-        "starts_at": starts, "ends_at": starts + timedelta(hours=1),
+        "starts_at": starts, "ends_at": starts + timedelta(hours=1), "assigned_to": n % USERS + 1 if n % 10 else None,
         "currency": "GBP", "total": 1, "created_at": starts - timedelta(days=3), "updated_at": starts,
         "search_text": f"name{n % (bookings // 2)} rv{n}",
     }  # fmt: skip
@@ -167,4 +214,5 @@ def _notification(n: int, bookings: int) -> dict[str, Any]:
         "dedupe_key": str(n), "channel": "email", "template": "t", "recipient": "r", "booking": n % bookings + 1,
         "customer": n % (bookings // 2) + 1, "status": status, "due_at": FIRST + timedelta(minutes=n),
         "leased_until": FIRST + timedelta(minutes=n) if status == "sending" else None, "created_at": FIRST,
+        "sent_at": FIRST + timedelta(minutes=n) if status == "sent" else None,
     }  # fmt: skip

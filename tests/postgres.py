@@ -39,14 +39,18 @@ def unprivileged_user() -> str | None:
 
 
 class Server:
-    """A PostgreSQL on a port of 127.0.0.1 with its data in a temporary folder; superuser postgres, no password."""
+    """A PostgreSQL on a port of 127.0.0.1 with its data in a temporary folder; superuser postgres, no password.
 
-    def __init__(self) -> None:
-        self._binaries = utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
+    `binaries` is another server's folder of programs than the wheel's.
+    """
+
+    def __init__(self, binaries: Path | None = None) -> None:
+        self._binaries = binaries or utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
         self._user = unprivileged_user()
         self.folder = Path(tempfile.mkdtemp(prefix="reviva-postgres-"))
         if self._user:
-            utils.ensure_folder_permissions(self._binaries.parent, 0o055)
+            if binaries is None:
+                utils.ensure_folder_permissions(self._binaries.parent, 0o055)
             shutil.chown(self.folder, self._user)
         self._data = self.folder / "data"
         self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "-D", str(self._data))
@@ -126,6 +130,18 @@ def shared_url() -> str:
         return url
     server = Server()
     atexit.register(server.remove)
+    return server.url()
+
+
+@cache
+def hypopg_url() -> str | None:
+    """A server of Debian's packages whose new databases have hypopg; None where it is not installed."""
+    extensions = sorted(Path("/usr/share/postgresql").glob("*/extension/hypopg.control"))
+    if not extensions:
+        return None
+    server = Server(Path("/usr/lib/postgresql", extensions[-1].parts[-3], "bin"))
+    atexit.register(server.remove)
+    execute(server.url("template1"), "CREATE EXTENSION hypopg")
     return server.url()
 
 

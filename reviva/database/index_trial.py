@@ -2,67 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
 
 from peewee import Database
 
+from reviva.database import index_trial_postgres
 from reviva.database.ddl import backend
-from reviva.database.index_candidates import Candidate
-
-SAMPLE = 10_000
-"""Rows of a table that are copied: enough for the planner to tell an index from a scan."""
-PAGE = 21
-"""Rows that a list asks for where its LIMIT is a parameter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the planner would do. On PostgreSQL `cost` is its own; on SQLite the rows it would read and sort."""
-
-    cost: float
-    indexes: frozenset[str]
-
-
-class Trial(Protocol):
-    """A place in which candidates can be there for a while."""
-
-    basis: str
-    """What the planner's word rests on."""
-
-    def plan(self, sql: str) -> Plan | None:
-        """The plan of a statement with whatever parameters; None where it has none."""
-
-    def add(self, candidate: Candidate, name: str) -> None:
-        """Let there be this index."""
-
-    def drop(self, name: str) -> None:
-        """Take it away again."""
-
-    def size(self, candidate: Candidate, name: str) -> int:
-        """About how many bytes it would take in the real table."""
+from reviva.database.index_plan import Trial
+from reviva.database.index_trial_sqlite import SQLiteTrial
 
 
 @contextmanager
 def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
     """A trial for some tables of a connected database; `rows` says how many rows each has."""
     if backend(database) == "sqlite":
-        from reviva.database.index_trial_sqlite import SQLiteTrial
-
         yield SQLiteTrial(database, rows, wanted)
     else:
-        from reviva.database.index_trial_postgres import trial as postgres
-
-        with postgres(database, rows, wanted) as made:
+        with index_trial_postgres.trial(database, rows, wanted) as made:
             yield made
-
-
-def runnable(shape: str) -> str:
-    """A shape as a statement again: shortened lists get two values, limits a usual one."""
-    mark = "%s" if "%s" in shape else "?"
-    text = shape.replace("(…)", f"({mark}, {mark})").replace(", …", "")
-    text = re.sub(r"\bLIMIT (?:\?|%s)", f"LIMIT {PAGE}", text)
-    return re.sub(r"\bOFFSET (?:\?|%s)", "OFFSET 0", text)

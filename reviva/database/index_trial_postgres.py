@@ -12,7 +12,7 @@ from peewee import Database
 
 from reviva.database.index_candidates import Candidate
 from reviva.database.index_catalog import indexes
-from reviva.database.index_trial import SAMPLE, Plan, Trial, runnable
+from reviva.database.index_plan import SAMPLE, Plan, Trial, runnable
 
 
 @contextmanager
@@ -25,13 +25,14 @@ def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterato
         database.execute_sql("SET LOCAL plan_cache_mode = force_generic_plan")
         yield _Hypothetical(database) if installed else _Copied(database, rows, wanted)
     finally:
-        if installed:
-            database.execute_sql("SELECT hypopg_reset()")
         database.rollback()
+        if installed:  # its indexes are the connection's, whatever becomes of the transaction
+            database.execute_sql("SELECT hypopg_reset()")
 
 
 class _Postgres:
     basis = ""
+    least = 20.0
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -98,7 +99,7 @@ class _Copied(_Postgres):
         for table in sorted(wanted & rows.keys()):
             ((schema,),) = self._run("SELECT current_schema()")
             part = min(100.0, 100.0 * SAMPLE * 1.2 / max(rows[table], 1))
-            sampled = f" TABLESAMPLE SYSTEM ({part:f})" if rows[table] > SAMPLE else ""
+            sampled = f" TABLESAMPLE SYSTEM ({part:f}) REPEATABLE (0)" if rows[table] > SAMPLE else ""
             self._run(f'CREATE TEMPORARY TABLE "{table}" (LIKE "{schema}"."{table}" INCLUDING ALL) ON COMMIT DROP')
             self._run(f'INSERT INTO pg_temp."{table}" SELECT * FROM "{schema}"."{table}"{sampled} LIMIT {SAMPLE}')
             self._run(f'ANALYZE pg_temp."{table}"')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +15,8 @@ from reviva.database import index_catalog
 from reviva.database.ddl import backend
 from reviva.database.index_candidates import Candidate, candidates, natural
 from reviva.database.index_catalog import LiveIndex
-from reviva.database.index_trial import Plan, Trial, trial
+from reviva.database.index_plan import Plan, Trial
+from reviva.database.index_trial import trial
 from reviva.database.index_uses import read
 from reviva.database.monitor import unmeasured
 from reviva.database.statement import Row
@@ -27,9 +29,11 @@ FEW_ROWS = 1000
 SOME_ROWS = 2500
 """In a table of fewer rows an index may rightly go unused, and none is in the way."""
 GAIN = 0.5
-"""An index must at least halve the cost of a statement …"""
-LEAST_SAVING = 20.0
-"""… and save this much of it, in the planner's units."""
+"""An index must at least halve the cost of a statement, and save as much of it as the trial calls `least` …"""
+NOTICED = 0.001
+"""… and over all that was asked save this part of what everything cost …"""
+WRITING = 5.0
+"""… and more than this for each row that was written meanwhile."""
 WATCHED = timedelta(days=7)
 """So long statements must have been counted before an index is called unused."""
 
@@ -143,15 +147,24 @@ class Missing:
         self.place, self.found = place, found
         self.names: dict[Candidate, str] = {}
         self.natural: set[Candidate] = set()
+        self.noticed = NOTICED * sum(each.calls * each.before.cost for each in found.asked if each.before)
+        most: dict[Candidate, float] = defaultdict(float)
         for asked in found.asked:
-            if asked.before is None or asked.before.cost < LEAST_SAVING:
+            if asked.before is None or asked.before.cost < place.least:
                 continue
             for use in read(asked.sql).uses.values():
                 best = natural(use)
-                for candidate in (*candidates(use), *([best] if best else [])):
+                for candidate in {*candidates(use), *([best] if best else [])}:
                     if candidate.table in large and not any(_begins(index, candidate) for index in found.live):
-                        self.names.setdefault(candidate, f"advice_{len(self.names)}")
+                        most[candidate] += asked.calls * asked.before.cost
                 self.natural |= {best} if best else set()
+        for candidate, cost in sorted(most.items()):
+            if cost > self._price(candidate):  # else it could not pay, even if nothing were left to do
+                self.names[candidate] = f"advice_{len(self.names)}"
+
+    def _price(self, candidate: Candidate) -> float:
+        """What an index must save over all that was asked."""
+        return max(self.noticed, WRITING * self.found.written.get(candidate.table, 0))
 
     def items(self, concurrently: bool) -> list[Row]:
         """A recommendation for each index that is left in the end."""
@@ -173,24 +186,37 @@ class Missing:
             if asked.before:
                 asked.after = self.place.plan(asked.sql)
 
+    def _worth(self, before: Plan | None, after: Plan | None) -> bool:
+        if before is None or after is None:
+            return False
+        return after.cost <= before.cost * GAIN and before.cost - after.cost >= self.place.least
+
+    def _saved(self, plans: Iterable[tuple[int, Plan | None, Plan | None]]) -> float:
+        """What statements (calls, plan before, plan after) save that are much cheaper than before. 0 for none."""
+        return sum(
+            calls * (before.cost - after.cost) for calls, before, after in plans
+            if before and after and self._worth(before, after)
+        )  # fmt: skip
+
     def _do_without(self, candidate: Candidate) -> None:
-        concerned = [each for each in self.found.asked if each.before and candidate.table in each.tables]
-        kept = [each.after for each in concerned]
         name = self.names.pop(candidate)
         self.place.drop(name)
+        # A plan that does not use it is the best one without it, too.
+        concerned = [each for each in self.found.asked if each.after and name in each.after.indexes]
+        kept = [each.after for each in concerned]
         self._plan(concerned)
-        # What is not twice as cheap with it does as well without.
-        worse = any(old and new.after and _worth(new.after, old) for new, old in zip(concerned, kept, strict=True))
-        if worse:
+        pairs = [(each.calls, each.after, plan) for each, plan in zip(concerned, kept, strict=True)]
+        if self._saved(pairs) > self._price(candidate):
             self.place.add(candidate, name)
             self.names[candidate] = name
-            self._plan(concerned)
+            for each, plan in zip(concerned, kept, strict=True):
+                each.after = plan
 
     def _item(self, candidate: Candidate, concurrently: bool) -> Row | None:
         name = self.names[candidate]
         helped = [each for each in self.found.asked if each.after and name in each.after.indexes]
-        helped = [each for each in helped if each.before and each.after and _worth(each.before, each.after)]
-        if not helped:
+        helped = [each for each in helped if self._worth(each.before, each.after)]
+        if self._saved((each.calls, each.before, each.after) for each in helped) <= self._price(candidate):
             return None
         most = max(helped, key=lambda each: each.calls * _saving(each))
         assert most.before is not None
@@ -218,10 +244,6 @@ def item(
         "cost_before": cost_before, "cost_after": cost_after, "reason": reason, "size_bytes": size_bytes,
         "rows_written": found.written.get(table, 0),
     }  # fmt: skip
-
-
-def _worth(before: Plan, after: Plan) -> bool:
-    return after.cost <= before.cost * GAIN and before.cost - after.cost >= LEAST_SAVING
 
 
 def _begins(index: LiveIndex, candidate: Candidate) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviva.database.index_candidates import Candidate, candidates, natural
-from reviva.database.index_trial import runnable
+from reviva.database.index_plan import runnable
 from reviva.database.index_trial_postgres import numbered
 from reviva.database.index_uses import Use, read
 
