@@ -147,7 +147,7 @@ class Missing:
         self.place, self.found = place, found
         self.names: dict[Candidate, str] = {}
         self.natural: set[Candidate] = set()
-        self.noticed = NOTICED * sum(each.calls * each.before.cost for each in found.asked if each.before)
+        self.noticed = 0.0
         most: dict[Candidate, float] = defaultdict(float)
         for asked in found.asked:
             if asked.before is None or asked.before.cost < place.least:
@@ -174,6 +174,8 @@ class Missing:
             except Exception:  # noqa: BLE001  # a column that was read wrongly: no index of it
                 del self.names[candidate]
         self._plan(self.found.asked)
+        # A part of what everything costs at best: of what it costs now, one bad statement would hide all others.
+        self.noticed = NOTICED * sum(each.calls * each.after.cost for each in self.found.asked if each.after)
         # What a person would make is kept longest: first a wider one, as it does a narrower one's work too.
         for candidate in sorted(
             self.names, key=lambda each: (each in self.natural, bool(each.where), len(each.columns), each)
