@@ -30,7 +30,7 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             indexes = [
                 Index("audit_entity", "audit", "entity, entity_id, id"),
-                Index("audit_actor", "audit", "actor_kind, actor, id"),
+                Index("audit_actor", "audit", "actor, id", where="actor_kind = 'user'"),
             ]
 
     class AuditPersonal(Base):

@@ -11,12 +11,13 @@ from peewee import Database, Model, fn
 
 from reviva.database.ddl import backend
 from reviva.database.statement import Row
-from reviva.models.audit import ActorKind, Audit, AuditPersonal
+from reviva.models.audit import Audit, AuditPersonal
 from reviva.models.booking import Booking, BookingHistory, BookingItem, IdempotencyKey
 from reviva.models.customer import Customer
 from reviva.models.event import Event, LiveSession
 from reviva.models.notification import Notification, NotificationPreference, NotificationStatus
 from reviva.models.user import OneTimeToken, Role, Session, User
+from reviva.repositories.audit import by_user
 from reviva.repositories.customer import CustomerRepository
 
 WAITING = (NotificationStatus.QUEUED, NotificationStatus.SENDING)
@@ -143,7 +144,7 @@ class PersonRepository:
             ((Audit.entity == "booking") & Audit.entity_id.in_(person.references))
             | ((Audit.entity == "customer") & Audit.entity_id.in_([str(id) for id in person.ids]))
             | ((Audit.entity == "user") & Audit.entity_id.in_(users))
-            | ((Audit.actor_kind == ActorKind.USER) & Audit.actor.in_(users))
+            | by_user(users)
         )
         return AuditPersonal.customer.in_(person.ids) | AuditPersonal.audit.in_(about)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from reviva.paging import ListQuery, Page
 from reviva.repositories.audit import AuditRepository
 from reviva.services.actor import Actor
 from reviva.services.audit_content import dump, hashed, restore, split
-from reviva.signing import Signer
+from reviva.signing import Signer, encode
 
 _OUTSIDE = (ActorKind.PUBLIC, ActorKind.BOOKING)
 _SIGNED = ("actor_kind", "actor", "action", "entity", "entity_id", "before", "after", "request_id", "address")
@@ -63,7 +63,8 @@ class AuditService:
     def _made(
         self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any, customer: int | None
     ) -> tuple[Row, Row | None]:
-        salt, at = secrets.token_hex(16), clock.now()
+        chance, at = os.urandom(32), clock.now()
+        salt, nonce = chance[:16].hex(), encode(chance[16:])
         row = {
             "actor_kind": str(actor.kind), "actor": actor.name, "action": action, "entity": entity,
             "entity_id": str(entity_id), "request_id": actor.request_id, "address": actor.address,
@@ -80,7 +81,7 @@ class AuditService:
                 "customer_id": owner, "salt": salt, "before": own_before, "after": own_after, "address": own_address,
             }  # fmt: skip
         signed = {**row, "at": write_instant(at), "before": dump(row_before), "after": dump(row_after)}
-        mac = make_mac(self.signer, secrets.token_hex(16), signed)
+        mac = make_mac(self.signer, nonce, signed)
         return {**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal
 
     def list(self, wanted: ListQuery) -> Page[Row]:

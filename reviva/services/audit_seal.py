@@ -14,7 +14,7 @@ from reviva import clock
 from reviva.database.fields import write_instant
 from reviva.database.statement import Row
 from reviva.models.audit import AuditHead
-from reviva.repositories.audit import LOOK_BACK, AuditRepository
+from reviva.repositories.audit import AuditRepository
 from reviva.services.audit import make_mac
 from reviva.services.audit_content import agrees, hashed
 from reviva.signing import Signer
@@ -63,7 +63,7 @@ class AuditSeal:
         PostgreSQL commits ids out of order, so the chain follows the order of sealing and not of ids, and each round
         looks a little behind the newest sealed row; with `sweep`, behind all of them.
         """
-        low = 0 if sweep else self.rows.newest_sealed() - LOOK_BACK
+        low = 0 if sweep else self.rows.sealed_up_to()
         sealed = 0
         while self.rows.unsealed(low, 1):
             count = self._seal_some(low)
