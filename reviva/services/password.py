@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from functools import cache
-from importlib.resources import files
-from itertools import pairwise
 from typing import Any, TypeVar
 
 from argon2 import PasswordHasher, Type
@@ -18,6 +14,7 @@ from gevent import monkey
 from gevent.threadpool import ThreadPool
 
 from reviva.errors import Invalid, Unavailable
+from reviva.services.password_guess import LEET, common_passwords, is_guessable
 
 LEAST, MOST = 8, 128
 """Characters, as NIST SP 800-63B has it: a minimum, long ones welcome, no rule about kinds of characters."""
@@ -33,7 +30,6 @@ NOBODY = f"$argon2id$v=19$m=19456,t=2,p=1${'A' * 22}${'A' * 43}"
 
 Result = TypeVar("Result")
 
-_LEET = str.maketrans("013457@$!", "oieastasi")
 _TAIL = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 
 
@@ -93,7 +89,7 @@ def check(password: str, about: Iterable[str], field: str = "password") -> None:
     if not LEAST <= len(typed) <= MOST:
         raise Invalid.field(field, f"must have {LEAST} to {MOST} characters", "password-length")
     bare = typed.casefold()
-    if is_common(bare) or is_pattern(bare):
+    if is_decorated(bare) or is_guessable(bare):
         raise Invalid.field(field, "this is one of the passwords that are tried first", "password-common")
     rest = bare
     for word in sorted(context_words(about), key=len, reverse=True):
@@ -108,28 +104,7 @@ def context_words(about: Iterable[str]) -> set[str]:
     return {*words, "reviva"}
 
 
-def is_common(bare: str) -> bool:
-    """Whether it is on the list: as it is, with letters for look-alike digits, doubled, or with a few signs around."""
-    tries = {bare, bare.translate(_LEET)}
-    cores = {core for each in tries if len(bare) - len(core := _TAIL.sub("", each)) <= DECORATION}
-    tries |= cores | {core.translate(_LEET) for core in cores}
-    return bool({*tries, *map(half, tries)} & common_passwords())
-
-
-def half(text: str) -> str:
-    """`password` for `passwordpassword`, else the empty string."""
-    middle = len(text) // 2
-    return text[:middle] if text and text[:middle] == text[middle:] else ""
-
-
-def is_pattern(bare: str) -> bool:
-    """Whether it is one or two characters again and again, or a run such as `abcdefgh` or `87654321`."""
-    steps = {ord(second) - ord(first) for first, second in pairwise(bare)}
-    return len(set(bare)) < 3 or steps in ({1}, {-1})
-
-
-@cache
-def common_passwords() -> frozenset[str]:
-    """The list, a word on each line."""
-    with (files("reviva.data") / "common_passwords.csv").open(encoding="utf-8") as file:
-        return frozenset(row["password"] for row in csv.DictReader(file))
+def is_decorated(bare: str) -> bool:
+    """Whether it is a common word, with a few digits and signs around it."""
+    core = _TAIL.sub("", bare)
+    return len(bare) - len(core) <= DECORATION and not {core, core.translate(LEET)}.isdisjoint(common_passwords())

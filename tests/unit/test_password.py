@@ -19,6 +19,8 @@ ABOUT = ("ada.lovelace@example.com", "Ada Lovelace")
     [
         "password", "Password123!", "P@ssw0rd", "passwordpassword", "12345678", "abcdefgh", "98765432", "aaaaaaaa",
         "abababab", "qwertyuiop", "iloveyou2", "letmein!!", "Summer2025", "11112222", "Liverpool1", "\uff50assword",
+        "password1234567", "1qaz@WSX", "!qaz2wsx", "asdfqwer", "09876543", "Drowssap1", "abcabcabc", "25121990",
+        "2024-01-31", "TrustNo1!", "Charlotte99", "letmeinplease", "screenrepair", "q7x!q7x!q7x!", "Dr4g0nM0nk3y",
     ],
 )  # fmt: skip
 def test_what_is_tried_first_is_refused(password: str) -> None:
@@ -43,7 +45,17 @@ def test_length_is_eight_to_a_hundred_and_twenty_eight(password: str) -> None:
 
 @pytest.mark.parametrize(
     "password",
-    ["tall blue giraffe", "zq8#kd0v", "839201756342", "\u00fcber den wolken", "x1" + "yz7" * 42, "пароль мой длинный"],
+    [
+        "tall blue giraffe",
+        "zq8#kd0v",
+        "violet-tugboat-73",
+        "monkey dragon sunshine",
+        "bluexk7q",
+        "839201756342",
+        "\u00fcber den wolken",
+        "x1yz" * 2 + "k" + "v9dm4tqs" * 14,
+        "пароль мой длинный",
+    ],
 )
 def test_no_kind_of_character_is_asked_for(password: str) -> None:
     check(password[:MOST], ABOUT)
@@ -86,7 +98,7 @@ def test_eight_logins_at_once_leave_the_other_greenlets_alone() -> None:
 
 
 def test_the_list_is_in_order_and_each_word_is_as_it_is_compared() -> None:
-    from reviva.services.password import common_passwords
+    from reviva.services.password_guess import common_passwords
 
     words = sorted(common_passwords())
     assert len(words) > 1500
