@@ -64,7 +64,10 @@ def household(address: str) -> str:
         return address
 
 
-EXPOSED = "ETag, Idempotency-Replayed, Link, Location, RateLimit-Limit, RateLimit-Remaining, Retry-After, X-Request-ID"
+EXPOSED = (
+    "ETag, Idempotency-Replayed, Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, "
+    "X-Request-ID"
+)
 ASKED = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 
 

@@ -49,6 +49,10 @@ class Limiter:
             self._now[key] = self._now.get(key, 0) + 1
         return int(left) - 1
 
+    def turns_in(self) -> int:
+        """Seconds until the next window begins, in which what was counted in this one fades."""
+        return ceil((1 - clock.monotonic() / self._seconds % 1) * self._seconds)
+
     def _wait(self, now: int, before: int, passed: float) -> float:
         """Windows until the next request gets through: in this one if `before` fades enough, else when `now` does."""
         if now < self.limit:

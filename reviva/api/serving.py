@@ -110,6 +110,7 @@ class Serving:
             keys.append(call.bearer)
         for limiter in self._limiters:
             call.headers["RateLimit-Limit"] = str(limiter.limit)
+            call.headers["RateLimit-Reset"] = str(limiter.turns_in())
             call.headers["RateLimit-Remaining"] = "0"
             call.headers["RateLimit-Remaining"] = str(limiter.hit(*keys))
 

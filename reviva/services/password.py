@@ -94,7 +94,7 @@ def check(password: str, about: Iterable[str], field: str = "password") -> None:
     rest = bare
     for word in sorted(context_words(about), key=len, reverse=True):
         rest = rest.replace(word, "")
-    if rest != bare and len(re.sub(r"[\W\d_]", "", rest)) < 4:
+    if rest != bare and (len(re.sub(r"[\W\d_]", "", rest)) < 4 or is_guessable(rest)):
         raise Invalid.field(field, "must not be made of your name, your address or ours", "password-personal")
 
 

@@ -107,6 +107,7 @@ def test_login_is_tighter_than_the_rest_and_a_forged_address_does_not_help(datab
     assert [answer.status for answer in statuses[-2:]] == [429, 429]
     assert int(statuses[-1].header("Retry-After") or 0) > 0
     assert statuses[0].header("RateLimit-Limit") == "5"
+    assert 0 < int(statuses[0].header("RateLimit-Reset") or 0) <= 3600
 
 
 def test_behind_a_trusted_proxy_each_address_counts_alone(database_url: str) -> None:

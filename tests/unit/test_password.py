@@ -29,7 +29,7 @@ def test_what_is_tried_first_is_refused(password: str) -> None:
     assert refused.value.faults[0].code == "password-common"
 
 
-@pytest.mark.parametrize("password", ["lovelace1", "AdaLovelace!", "Reviva2026", "reviva-ada.lovelace"])
+@pytest.mark.parametrize("password", ["lovelace1", "Reviva2026", "reviva-ada.lovelace", "admin@reviva1"])
 def test_what_is_made_of_the_person_is_refused(password: str) -> None:
     with pytest.raises(Invalid) as refused:
         check(password, ABOUT)
@@ -53,7 +53,7 @@ def test_length_is_eight_to_a_hundred_and_twenty_eight(password: str) -> None:
         "bluexk7q",
         "839201756342",
         "\u00fcber den wolken",
-        "x1yz" * 2 + "k" + "v9dm4tqs" * 14,
+        "x1" + "yz7" * 42,
         "пароль мой длинный",
     ],
 )
