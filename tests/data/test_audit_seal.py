@@ -11,9 +11,13 @@ from peewee import Database
 
 from reviva.database.connection import open_database
 from reviva.database.ddl import backend
-from reviva.models import appendonly
+from reviva.models import Audit, appendonly
+from reviva.models.audit import ActorKind
+from reviva.models.user import Role
 from reviva.paging import ListQuery
+from reviva.repositories.audit import by_user
 from reviva.services import Services
+from reviva.services.actor import Actor
 from tests.people import COMMAND, services_over
 
 SEALED, FRESH = 40, 5
@@ -256,3 +260,16 @@ def test_the_newest_rows_come_first_with_their_personal_values(services: Service
     services.database.execute_sql("DELETE FROM audit_personal")
     assert services.audit_seal.verify().ok
     assert services.audit.list(ListQuery(filters={"entity": "customer"})).items[0]["after"]["name"] != "Ada"
+
+
+def test_a_number_as_actor_is_a_user_and_the_index_of_users_finds_it(services: Services) -> None:
+    database, user = services.database, Actor(ActorKind.USER, "7", role=Role.MANAGER)
+    with database.atomic():
+        services.audit.record(user, "shop.change", "shop", "main", after={"name": "New"})
+        services.audit.record(Actor(ActorKind.BOOKING, "RV-7"), "booking.cancel", "booking", "RV-7")
+    for actor, action in (("7", "shop.change"), ("RV-7", "booking.cancel")):
+        assert [row["action"] for row in services.audit.list(ListQuery(filters={"actor": actor})).items] == [action]
+    if backend(database) == "sqlite":
+        sql, values = Audit.select().where(by_user(["7"])).order_by(Audit.id.desc()).bind(database).sql()
+        plan = database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+        assert "audit_actor" in str(plan)
