@@ -29,7 +29,9 @@ def test_what_is_tried_first_is_refused(password: str) -> None:
     assert refused.value.faults[0].code == "password-common"
 
 
-@pytest.mark.parametrize("password", ["lovelace1", "Reviva2026", "reviva-ada.lovelace", "admin@reviva1"])
+@pytest.mark.parametrize(
+    "password", ["lovelace1", "AdaLovelace!", "Reviva2026", "reviva-ada.lovelace", "admin@reviva1"]
+)
 def test_what_is_made_of_the_person_is_refused(password: str) -> None:
     with pytest.raises(Invalid) as refused:
         check(password, ABOUT)
