@@ -174,6 +174,13 @@ class KeyReused(RevivaError):
     code = "idempotency-key-reused"
 
 
+class UpgradeRequired(RevivaError):
+    """This is only to be had over a websocket."""
+
+    status = 426
+    code = "upgrade-required"
+
+
 class TooManyRequests(RevivaError):
     """Too many requests: slow down."""
 

@@ -17,6 +17,7 @@ from reviva.api import (
     dashboard,
     health,
     index_advice,
+    live,
     metrics,
     notification,
     openapi,
@@ -239,6 +240,10 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/api/database/queries", statement.queries, MAY.DATABASE_CHANGE, query=statement.Statements,
         answer=statement.StatementPage),
     get("/api/database/indexes", index_advice.indexes, MAY.DATABASE_CHANGE, answer=index_advice.IndexList, rate=A_FEW),
+
+    get("/api/live", live.connect, PUBLIC, query=live.LiveQuery, database=False, upgrade=True, status=101,
+        errors=(401, 403, 426, 503)),
+    get("/api/live/sessions", live.sessions, MAY.USERS_CHANGE, query=live.LiveSessions, answer=live.LiveSessionPage),
 
     get("/healthz", health.alive, PUBLIC, database=False, counted=False),
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),

@@ -60,6 +60,16 @@ _pool_ever: Final = {
     }.items()
 }  # fmt: skip
 
+CLOSE_CODES: Final = frozenset({1000, 1001, 1005, 1006, 1008, 1009, 1011, 1013, 4401, 4408})
+"""Those that tell something; a client may send any of thousands."""
+_sockets = Gauge("reviva_live_sockets", "Open websockets.", multiprocess_mode="livesum")
+_closes = Counter("reviva_live_closes", "Websockets that ended.", ("code",))
+_messages = Counter("reviva_live_messages", "Messages sent on websockets.")
+_lag = Histogram(
+    "reviva_live_lag_seconds", "Time from an event to its being told to those who listen.",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)  # fmt: skip
+
 
 class RouteMetrics:
     """The series of one route, looked up once: `labels()` costs more than counting does."""
@@ -112,6 +122,27 @@ class PoolMetrics:
         for name, counter in _pool_ever.items():
             counter.inc(getattr(now, name) - self._before[name])
             self._before[name] = getattr(now, name)
+
+
+class LiveMetrics:
+    """What live events tell of themselves."""
+
+    def opened(self) -> None:
+        """A socket was opened."""
+        _sockets.inc()
+
+    def closed(self, code: int) -> None:
+        """One ended, with a websocket's code."""
+        _sockets.dec()
+        _closes.labels(str(code) if code in CLOSE_CODES else "other").inc()
+
+    def sent(self) -> None:
+        """A message was sent on some socket."""
+        _messages.inc()
+
+    def lag(self, seconds: float) -> None:
+        """An event was told so long after it happened."""
+        _lag.observe(seconds)
 
 
 def exposition() -> bytes:

@@ -146,7 +146,7 @@ def _query(model: Schema) -> Iterator[Schema]:
 
 def _success(endpoint: Endpoint, answer: Schema | None) -> Schema:
     success: Schema = {"description": HTTPStatus(endpoint.status).phrase}
-    if endpoint.status != 204:
+    if endpoint.status not in (101, 204):
         kind = endpoint.content_type.partition(";")[0]
         fallback: Schema = {"type": "object"} if kind == "application/json" else {"type": "string"}
         success["content"] = {kind: {"schema": answer or fallback}}

@@ -44,6 +44,7 @@ def build(settings: Settings) -> Application:
     """In each worker: its services and the application over them."""
     # After the fork: the metrics' files belong to one process, and gevent's waiting to one loop.
     from reviva.api.app import create_app
+    from reviva.api.metrics import LiveMetrics
     from reviva.api.serving import Hooks
     from reviva.api.who import authenticate
     from reviva.database import green
@@ -51,10 +52,12 @@ def build(settings: Settings) -> Application:
     from reviva.database.failures import is_connection_lost
     from reviva.notifications.dispatcher import Dispatcher
     from reviva.notifications.webhook_dispatcher import WebhookDispatcher
+    from reviva.realtime.live import Live
 
     green.install()
     services = Services(settings, open_pool(settings))
-    services.drivers += [Dispatcher(services), WebhookDispatcher(services)]
+    services.sockets = Live(services.live, LiveMetrics())
+    services.drivers += [Dispatcher(services), WebhookDispatcher(services), services.sockets]
     return create_app(services, Hooks(authenticate, services.origins.allows, is_connection_lost))
 
 

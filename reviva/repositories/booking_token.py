@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from peewee import fn
 
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models.booking import Booking, Status
 from reviva.models.customer import Customer
 from reviva.repositories.base import Repository
@@ -16,6 +18,7 @@ OVER = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
 _SERIAL = Statement(
     lambda: B.select(B.id, B.token_serial, B.customer, B.locale).where(B.reference == Param("reference"))
 )
+_SERIALS = Statement(lambda: B.select(B.reference, B.token_serial).where(Among(B.reference, "references")))
 _OPEN = Statement(
     lambda: (
         B.select(B.reference, B.locale, C.id.alias("customer_id"), C.email)
@@ -33,6 +36,11 @@ class BookingTokenRepository(Repository[Booking]):
     def serial(self, reference: str) -> Row | None:
         """`id, token_serial, customer_id, locale` of a booking."""
         return _SERIAL.first(self.database, reference=reference)
+
+    def serials(self, references: Sequence[str]) -> dict[str, int]:
+        """The serials of several bookings by reference."""
+        rows = _SERIALS.all(self.database, references=list(references))
+        return {row["reference"]: row["token_serial"] for row in rows}
 
     def open_of(self, key: str) -> list[Row]:
         """The open bookings of whoever has this e-mail key: `reference, locale, customer_id, email`, newest first."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from peewee import JOIN
 
 from reviva.database.ddl import backend
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Among, Param, Row, Statement
 from reviva.identity import email_key
 from reviva.models.customer import Customer
 from reviva.models.user import Role, Session, User
@@ -21,17 +22,19 @@ _SHOWN = (U.id, U.email, U.name, U.role, U.active, U.last_login_at, U.created_at
 _FOR_LOGIN = Statement(
     lambda: U.select(U.id, U.email, U.name, U.role, U.active, U.password_hash).where(U.email_key == Param("key"))
 )
-_RESOLVE = Statement(
-    lambda: (
-        S.select(
-            S.id, S.used_at, S.expires_at, S.ended_at, U.id.alias("user_id"), U.role, U.active,
-            Customer.id.alias("customer_id"),
-        )
-        .join(U)
-        .join(Customer, JOIN.LEFT_OUTER, on=(Customer.user == U.id))
-        .where(S.token_hash == Param("token_hash"))
-    )
-)  # fmt: skip
+
+
+def _whose(condition: Any) -> Any:
+    """Sessions and whose they are."""
+    shown = S.select(
+        S.id, S.used_at, S.expires_at, S.ended_at, U.id.alias("user_id"), U.role, U.active,
+        Customer.id.alias("customer_id"),
+    )  # fmt: skip
+    return shown.join(U).join(Customer, JOIN.LEFT_OUTER, on=(Customer.user == U.id)).where(condition)
+
+
+_RESOLVE = Statement(lambda: _whose(S.token_hash == Param("token_hash")))
+_STANDING = Statement(lambda: _whose(Among(S.id, "ids")))
 
 
 class UserRepository(Repository[User]):
@@ -91,6 +94,10 @@ class SessionRepository(Repository[Session]):
     def resolve(self, token_hash: str) -> Row | None:
         """The session with this token and whose it is, in one statement."""
         return _RESOLVE.first(self.database, token_hash=token_hash)
+
+    def standing(self, ids: Sequence[int]) -> list[Row]:
+        """The same of several sessions by their ids."""
+        return _STANDING.all(self.database, ids=list(ids))
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of sessions and whose they are, never with a token or its hash."""

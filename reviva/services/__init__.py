@@ -28,6 +28,7 @@ from reviva.services.health import HealthService
 from reviva.services.housekeeping import Housekeeping
 from reviva.services.index_advice import IndexAdvice
 from reviva.services.letter import LetterService
+from reviva.services.live import LiveService
 from reviva.services.login import LoginService
 from reviva.services.notification import NotificationService
 from reviva.services.one_time import OneTimeLinks
@@ -58,6 +59,13 @@ class Driver(Protocol):
 
     def stop(self) -> None:
         """Ends, in bounded time."""
+
+
+class Conversations(Driver, Protocol):
+    """A driver that talks with clients for as long as they like."""
+
+    def drain(self) -> None:
+        """Ends what goes on with them, and lets nothing new begin."""
 
 
 class Services:
@@ -98,11 +106,12 @@ class Services:
         self.booking_work = BookingWork(self.bookings, self.drafts)
         self.webhooks = WebhookService(database, self.signer, self.audit)
         self.webhook_deliveries = WebhookDeliveries(database, self.signer, self.audit)
+        self.live = LiveService(database, self.sessions, self.booking_tokens)
         self.privacy = PrivacyService(database, self.audit, settings.retention_months)
         self.figures = FigureService(database)
         self.reports = ReportService(database, self.figures)
         self.housekeeping = Housekeeping(
-            database, self.audit_seal, self.privacy, self.origins, self.drafts, self.figures
+            database, self.audit_seal, self.privacy, self.origins, self.drafts, self.figures, self.live
         )
         self.backups = backup_schedule.Keeper(settings)
         self.health = HealthService(settings, database)
@@ -112,6 +121,8 @@ class Services:
         self.statements = StatementService(database, settings.slow_query_ms)
         self.drivers: list[Driver] = []
         """Filled by whoever builds the process, since they stand above the services."""
+        self.sockets: Conversations | None = None
+        """The same: whoever serves live events. One of the drivers."""
 
     def start(self) -> None:
         """In a worker, before the first request: what goes on in the background begins."""
@@ -122,6 +133,11 @@ class Services:
         self.backups.start()
         for driver in self.drivers:
             driver.start()
+
+    def drain(self) -> None:
+        """The worker was told to stop: what would never end by itself ends now."""
+        if self.sockets:
+            self.sockets.drain()
 
     def stop(self) -> None:
         """After the last request."""

@@ -65,6 +65,27 @@ GRANTED: Final[Mapping[Role, frozenset[Permission]]] = {
 }
 
 
+HEARD_WITH: Final = {"notification": P.NOTIFICATIONS_READ, "user": P.USERS_READ, "webhook": P.WEBHOOKS_CHANGE}
+"""What events of a kind of topic tell may be heard with; a booking's are heard by whoever may see the booking."""
+
+
+def channel(actor: Actor) -> str:
+    """Where somebody listens: at their booking, as a customer, or as one of a role that works here."""
+    if actor.kind is ActorKind.BOOKING:
+        return f"booking:{actor.name}"
+    return f"role:{actor.role}" if actor.staff else f"customer:{actor.customer_id}"
+
+
+def audience(topic: str, customer_id: int | None) -> list[str]:
+    """The channels where an event is heard, as `reach` would have it; `customer_id` is of the booking it is about."""
+    kind = topic.partition(":")[0]
+    least = P.BOOKINGS_WORK if kind == "booking" else HEARD_WITH.get(kind)
+    staff = [f"role:{role}" for role, granted in GRANTED.items() if least in granted]
+    if kind != "booking":
+        return staff
+    return [topic, *staff] if customer_id is None else [topic, f"customer:{customer_id}", *staff]
+
+
 def reach(actor: Actor, reference: str, customer_id: int | None) -> None:
     """Raises `NotFound` unless `actor` may see this booking, so that nobody learns of another's."""
     if actor.staff:

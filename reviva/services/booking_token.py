@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 
 from peewee import Database
 
@@ -16,7 +17,7 @@ from reviva.repositories.notification import NotificationRepository
 from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
-from reviva.signing import Signer
+from reviva.signing import Signer, digest
 
 
 class BookingTokens:
@@ -45,6 +46,11 @@ class BookingTokens:
         if not hmac.compare_digest(token.encode(), made.encode()) or row is None:
             raise NotAuthenticated("This link is wrong, or was replaced by a newer one.")
         return Actor(ActorKind.BOOKING, reference, request_id=request_id, address=address)
+
+    def digests(self, references: Sequence[str]) -> dict[str, str]:
+        """By reference, the digests of the tokens that are good now: what a token can be compared with later."""
+        serials = self.bookings.serials(references)
+        return {reference: digest(self.make(reference, serial)) for reference, serial in serials.items()}
 
     def renew(self, actor: Actor, reference: str) -> str:
         """Makes every token of a booking void and returns a new one. Raises `NotFound` for somebody else's booking."""

@@ -16,6 +16,7 @@ from reviva.errors import Conflict, NotFound
 from reviva.logs import mask
 from reviva.models.notification import Channel, NotificationStatus
 from reviva.paging import ListQuery, Page
+from reviva.repositories.event import EventRepository
 from reviva.repositories.notification import NotificationRepository
 from reviva.retry import delays
 from reviva.services.actor import Actor
@@ -36,7 +37,7 @@ class DeliveryService:
 
     def __init__(self, database: Database, audit: AuditService) -> None:
         self.database, self.audit = database, audit
-        self.rows = NotificationRepository(database)
+        self.rows, self.events = NotificationRepository(database), EventRepository(database)
 
     def claim(self, channels: Sequence[Channel], most: int) -> Sequence[Row]:
         """Messages that are this caller's alone for `LEASE`, their attempts counted, in the order of sending.
@@ -65,7 +66,10 @@ class DeliveryService:
         over = permanent or row["attempts"] >= MOST
         later = {} if over else {"due_at": clock.now() + backoff(row["attempts"])}
         with borrowed(self.database), self.database.atomic():
-            self._settle([row], S.DEAD if over else S.QUEUED, mask(error)[:500], **later)
+            mine = self._settle([row], S.DEAD if over else S.QUEUED, mask(error)[:500], **later)
+            if mine and over:
+                told = {name: row[name] for name in ("channel", "template", "attempts")}
+                self.events.add("notification.dead", f"notification:{row['id']}", told)
 
     def dropped(self, row: Row, reason: str) -> None:
         """There is no more reason to send it."""
@@ -77,9 +81,9 @@ class DeliveryService:
         with borrowed(self.database), self.database.atomic():
             self.rows.unclaim([row["id"] for row in rows], rows[0]["leased_until"])
 
-    def _settle(self, rows: Sequence[Row], status: NotificationStatus, error: str, **values: Any) -> None:
+    def _settle(self, rows: Sequence[Row], status: NotificationStatus, error: str, **values: Any) -> bool:
         ids, lease = [row["id"] for row in rows], rows[0]["leased_until"]
-        self.rows.settle(ids, lease, status=status, last_error=error, **values)
+        return self.rows.settle(ids, lease, status=status, last_error=error, **values)
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """A page of messages, newest first unless sorted otherwise."""

@@ -20,6 +20,7 @@ from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking_draft import BookingDrafts
 from reviva.services.figure import FigureService
 from reviva.services.idempotency import KEPT_FOR
+from reviva.services.live import LiveService
 from reviva.services.origin import OriginService
 from reviva.services.privacy import PrivacyService
 
@@ -29,6 +30,8 @@ EVERY = 1.0
 """Seconds between two rounds."""
 ROUNDS = 5
 """Between two looks at the origins that the shops allow: another worker may have changed them."""
+MINUTE = 60
+"""Rounds between two looks for sockets whose process died."""
 HOUR = 3600
 
 KEPT = timedelta(days=30)
@@ -44,9 +47,10 @@ class Housekeeping:
         origins: OriginService,
         drafts: BookingDrafts,
         figures: FigureService,
+        live: LiveService,
     ) -> None:
         self.database, self.audit_seal, self.privacy, self.origins = database, seal, privacy, origins
-        self.drafts, self.figures = drafts, figures
+        self.drafts, self.figures, self.live = drafts, figures, live
         self._background = Background("housekeeping", self._tend, EVERY, at_once=True)
         self._rounds = 0
         self._hourly_at = 0.0
@@ -63,6 +67,8 @@ class Housekeeping:
     def _tend(self) -> float:
         if self._rounds % ROUNDS == 0:
             self._round(self.origins.refresh)
+        if self._rounds % MINUTE == 0:
+            self._round(self.live.bury)
         self._rounds += 1
         hourly = clock.monotonic() >= self._hourly_at
         if hourly:
@@ -85,7 +91,7 @@ class Housekeeping:
             log.warning("housekeeping is put off: %s", problem)
 
     def forget(self) -> None:
-        """Removes sessions, links, counts, webhook deliveries and kept answers that are over."""
+        """Removes sessions, links, counts, events, webhook deliveries and kept answers that are over."""
         now = clock.now()
         with self.database.atomic():
             SessionRepository(self.database).forget(now - KEPT)
@@ -93,3 +99,4 @@ class Housekeeping:
             ThrottleRepository(self.database).forget(now - timedelta(days=1))
             DeliveryRepository(self.database).forget(now - KEPT)
             IdempotencyRepository(self.database).forget(now - KEPT_FOR)
+            self.live.forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=7)
+ENDED = "This session has ended."
 TOUCH = timedelta(minutes=1)
 """How exactly the last use is known: more would make each read a write."""
 
@@ -65,16 +67,21 @@ class SessionService:
     def resolve(self, token: str, request_id: str = "", address: str = "") -> Actor:
         """Whose session this is. Raises `NotAuthenticated` for one that is wrong, ended, idle for long or too old."""
         row, now = self.sessions.resolve(digest(token)), clock.now()
-        if row is None or row["ended_at"] or not row["active"] or row["expires_at"] <= now:
-            raise NotAuthenticated("This session has ended.")
-        if row["used_at"] + IDLE <= now:
-            raise NotAuthenticated("This session was not used for too long.")
+        if row is None:
+            raise NotAuthenticated(ENDED)
+        if over := why_over(row, now):
+            raise NotAuthenticated(over)
         if row["used_at"] + TOUCH <= now:
             self._touch(row["id"], now)
         return Actor(
             ActorKind.USER, str(row["user_id"]), row["user_id"], Role(row["role"]), request_id, address, row["id"],
             row["customer_id"],
         )  # fmt: skip
+
+    def standing(self, ids: Sequence[int]) -> dict[int, Row]:
+        """By id, those of some sessions that still hold: their `role` and `customer_id`. They don't count as used."""
+        now = clock.now()
+        return {row["id"]: row for row in self.sessions.standing(ids) if why_over(row, now) is None}
 
     def _touch(self, id: int, now: datetime) -> None:
         try:
@@ -116,3 +123,10 @@ class SessionService:
         """Ends a user's sessions, but one; the caller has the transaction open."""
         others = [] if but is None else [Session.id != but]
         return len(self.sessions.end(reason, clock.now(), Session.user == user, *others))
+
+
+def why_over(row: Row, now: datetime) -> str | None:
+    """Why a session holds no more; None while it does."""
+    if row["ended_at"] or not row["active"] or row["expires_at"] <= now:
+        return ENDED
+    return "This session was not used for too long." if row["used_at"] + IDLE <= now else None

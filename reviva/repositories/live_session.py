@@ -1,0 +1,72 @@
+"""Websockets: who listens, since when, and why it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from peewee import JOIN
+
+from reviva.database.statement import Among, Param, Row, Statement
+from reviva.models.booking import Booking
+from reviva.models.event import LiveSession
+from reviva.models.user import User
+from reviva.paging import ListQuery, Page
+from reviva.repositories.base import Repository
+
+L, U, B = LiveSession, User, Booking
+
+_CLOSE = Statement(
+    lambda: L.update(
+        closed_at=Param("at", L.closed_at), close_code=Param("code"), close_reason=Param("reason")
+    ).where(L.id == Param("id"), L.closed_at.is_null())
+)  # fmt: skip
+_SEEN = Statement(
+    lambda: L.update(seen_at=Param("at", L.seen_at)).where(Among(L.id, "ids"), L.closed_at.is_null())
+)  # fmt: skip
+_UNSEEN = Statement(
+    lambda: L.select(L.id).where(L.closed_at.is_null(), L.seen_at < Param("before", L.seen_at)).limit(1)
+)
+
+
+class LiveSessionRepository(Repository[LiveSession]):
+    model = LiveSession
+    sorts = {"id": L.id, "opened_at": L.opened_at, "seen_at": L.seen_at}
+    default_sort = (("id", True),)
+    filters = {
+        "open": lambda open: L.closed_at.is_null(open),
+        "user": lambda user: L.user == user,
+        "reference": lambda reference: B.reference == reference,
+    }
+    noun = "live session"
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of sockets and whose they are."""
+        shown = (
+            L.id, L.user, U.email, B.reference, L.address, L.device, L.opened_at, L.seen_at, L.closed_at, L.close_code,
+            L.close_reason,
+        )  # fmt: skip
+        whose = L.select(*shown).join(U, JOIN.LEFT_OUTER).switch(L).join(B, JOIN.LEFT_OUTER)
+        return self.page(wanted, whose)
+
+    def close(self, id: int, at: datetime, code: int, reason: str) -> None:
+        """Notes how one ended, unless that is known already."""
+        _CLOSE.run(self.database, id=id, at=at, code=code, reason=reason)
+
+    def seen(self, ids: Sequence[int], at: datetime) -> None:
+        """Notes that these are still open."""
+        _SEEN.run(self.database, ids=list(ids), at=at)
+
+    def unseen(self, before: datetime) -> bool:
+        """Whether there is an open one that nobody has seen since then."""
+        return _UNSEEN.first(self.database, before=before) is not None
+
+    def bury(self, before: datetime, code: int, reason: str) -> int:
+        """Closes those that nobody has seen since then, as of when they were."""
+        unseen = L.closed_at.is_null() & (L.seen_at < before)
+        return int(self.update_many(unseen, closed_at=L.seen_at, close_code=code, close_reason=reason))
+
+    def forget(self, before: Any) -> int:
+        """Removes those that ended before then."""
+        return int(L.delete().where(L.closed_at < before).bind(self.database).execute())
