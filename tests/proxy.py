@@ -21,6 +21,8 @@ class Proxy:
         self.connect_delay = 0.0
         self.cut_after: bytes | None = None
         """These bytes still reach the server, and its answer no longer the client."""
+        self.refusing = False
+        """New connections are ended at once."""
         self.accepted = 0
         self.passed = 0
         """Pieces of data passed on, in either direction."""
@@ -59,6 +61,9 @@ class Proxy:
     def _serve(self, line: socket.socket) -> None:
         time.sleep(self.connect_delay)
         self._flowing.wait()
+        if self.refusing:
+            line.close()
+            return
         try:
             far = socket.create_connection(self._target)
         except OSError:
