@@ -97,12 +97,13 @@ class Tailer:
 
     def _begin(self) -> None:
         """From the end of the table, or from before the first number that is missing there."""
+        oldest, following = self.live.running()  # before the rows, so that they show what was done then
         recent = self.live.recent(OVERLAP)
         newest = recent[0] if recent else 0
         position = newest
         there = set(recent)
         missing = [id for id in range(recent[-1], newest) if id not in there] if recent else []
-        if missing and self.live.running() != (0, 0):
+        if missing and oldest < following:
             position = missing[0] - 1
         self._gap, self._known = None, {id for id in recent if id > position}
         self.hub.start_at(position)
