@@ -82,6 +82,11 @@ def listening(services: Services, **how: Any) -> Iterator[Front]:
 class Ear(Client):
     """A client that reads JSON; its last words are in `code` and `why`."""
 
+    def _thread(self) -> None:
+        """Reads first what came along with the answer to the handshake, which the library leaves lying."""
+        self.connected = self._handle_events()
+        super()._thread()
+
     def next(self, seconds: float = 10) -> Message:
         """The next message."""
         said = self.receive(timeout=seconds)
