@@ -31,7 +31,7 @@ from reviva.api import (
     webhook,
     who,
 )
-from reviva.api.call import Call
+from reviva.api.call import Call, Handler
 from reviva.api.catalog import InCategory, ModelFilter
 from reviva.api.dispatch import Application
 from reviva.api.endpoint import PUBLIC, Endpoint, delete, get, patch, post, put
@@ -78,9 +78,20 @@ def _document() -> bytes:
     return to_json(openapi.document(ROUTES))
 
 
-def page(path: str, name: str, **more: Any) -> Endpoint:
-    """A file of `reviva/web` under a path of its own."""
-    return get(path, static.file(name), PUBLIC, database=False, cache=A_WHILE, documented=False, **more)
+def page(path: str, content: str | Handler, cache: str | None = A_WHILE) -> Endpoint:
+    """A file of `reviva/web`, or what a handler of `static` makes of some, under a path of its own."""
+    handler = static.file(content) if isinstance(content, str) else content
+    return get(path, handler, PUBLIC, query=static.PageQuery, database=False, cache=cache, documented=False)
+
+
+BASE = [f"booking/{each}" for each in (
+    "style.css", "dom.js", "client.js", "locale.js", "words_en.js", "words_de.js", "words_fr.js", "host.js", "quote.js",
+    "times.js",
+)]  # fmt: skip
+"""What the element and the hosted pages share."""
+STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "element")]
+FRESH = "no-cache"
+"""Asked for again each time, by its ETag: who may frame a page may change."""
 
 
 # fmt: off
@@ -89,7 +100,8 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/api/catalog/brands", catalog.list_brands, PUBLIC, query=InCategory, answer=Items[Counted], cache=A_WHILE),
     get("/api/catalog/models", catalog.list_models, PUBLIC, query=ModelFilter, answer=Listed[ModelSummary],
         cache=A_WHILE),
-    get("/api/catalog/models/{slug}", catalog.read_model, PUBLIC, answer=ModelDetail, cache=A_WHILE),
+    get("/api/catalog/models/{slug}", catalog.read_model, PUBLIC, query=catalog.AtShop, answer=ModelDetail,
+        cache=A_WHILE),
     get("/api/catalog/repairs", catalog.list_repairs, PUBLIC, query=InCategory, answer=Items[Repair], cache=A_WHILE),
 
     post("/api/catalog/categories", catalog_change.add_category, MAY.CATALOG_CHANGE, body=catalog_change.CategoryBody,
@@ -251,6 +263,13 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/api/openapi.json", describe, PUBLIC, database=False, cache=A_WHILE),
     page("/staff", "staff.html"),
     get("/staff/{file}", static.folder("staff"), PUBLIC, database=False, cache=A_WHILE, documented=False),
+    page("/widget.js", static.script(*BASE, *STEPS, **static.EVERYWHERE)),
+    page("/book", static.framed("pages/book.html"), FRESH), page("/pages/book.js", "pages/book.js"),
+    page("/track", "pages/track.html", None), page("/track/{reference}", "pages/track.html", None),
+    page("/pages/track.js", static.script(*BASE, "pages/page.js", "pages/live.js", "pages/track.js")),
+    page("/reset", "pages/reset.html", None),
+    page("/pages/reset.js", static.script(*BASE, "pages/page.js", "pages/reset.js")),
+    page("/pages/page.css", "pages/page.css"),
     page("/api/docs", "docs.html"), page("/api/docs/docs.js", "docs.js"), page("/api/docs/docs.css", "docs.css"),
 )
 # fmt: on

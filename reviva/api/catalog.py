@@ -22,6 +22,10 @@ class InCategory(Query):
     category: Slug | None = None
 
 
+class AtShop(Query):
+    shop: Slug | None = Field(None, description="In whose currency the prices are; the first shop's if not said.")
+
+
 class ModelFilter(Listing):
     sortable: ClassVar[tuple[str, ...]] = ("name", "year", "slug", "brand", "category")
 
@@ -53,7 +57,7 @@ def list_models(call: Call) -> Answer:
 
 def read_model(call: Call) -> dict[str, Any]:
     """One model, with its specs and what its repairs cost before any rule."""
-    currency = call.services.shops.find(None).currency
+    currency = call.services.shops.find(call.query.shop).currency
     model, offers = call.services.catalog.model(call.params["slug"], currency)
     repairs = [
         {

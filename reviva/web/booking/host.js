@@ -1,0 +1,58 @@
+// What the element and the pages share: how they speak up, and what they do when the server gives no good answer.
+
+class Host {
+  constructor(server, locale) {
+    this.locale = locale;
+    this.client = new Client(server, (problem, seconds) => {
+      if (problem.status) this.tell(locale.say("busy", { n: locale.number(Math.ceil(seconds)) }));
+    });
+    this.alert = h("div", { role: "alert", class: "alert", part: "alert" });
+    this.status = h("p", { role: "status", class: "unseen" });
+    this.online = () => this.resume?.();
+    addEventListener("online", this.online);
+  }
+
+  leave() {
+    removeEventListener("online", this.online);
+  }
+
+  /** Said to who can't see what has changed. */
+  say(text) {
+    this.status.textContent = text;
+  }
+
+  /** Shown to everybody; `again` makes a button of it. An empty text takes it away. */
+  tell(text, again = null) {
+    this.resume = null;
+    const retry = again && button(this.locale.say("again"), again, "plain");
+    this.alert.replaceChildren(...(text ? [h("p", {}, text), retry].filter(Boolean) : []));
+  }
+
+  /** Does some work. Where it fails for want of an answer, says so and offers to do it again; returns whether it was done. */
+  async guard(work) {
+    this.tell("");
+    try {
+      await work();
+      return true;
+    } catch (problem) {
+      if (problem.name === "AbortError") return false;
+      if (!(problem instanceof Problem)) throw problem;
+      await this.complain(problem, () => this.guard(work));
+      return false;
+    }
+  }
+
+  async complain(problem, again) {
+    this.tell(await this.explain(problem), again);
+    if (problem.status === 0) this.resume = again;
+  }
+
+  async explain(problem) {
+    const { locale } = this;
+    if (problem.status === 429 || problem.status === 503) return locale.say("busyLater", { n: locale.number(problem.wait || 5) });
+    if (problem.status >= 500) return locale.say("failed");
+    if (problem.status) return problem.faults.map(fault => locale.fault(fault)).join(" ") || problem.message;
+    if (!navigator.onLine) return locale.say("offline");
+    return await this.client.refuses() ? locale.say("notAllowed", { origin: location.origin }) : locale.say("unreachable");
+  }
+}
