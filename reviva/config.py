@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from reviva.errors import SettingError
 
 List = Annotated[tuple[str, ...], NoDecode]
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_USUAL_PORT = re.compile(r"(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$")
+
+
+def origin(text: str) -> str:
+    """An origin as browsers write it, and nothing else: it goes into headers. Raises ValueError."""
+    plain = text.lower().removesuffix("/")
+    if not _ORIGIN.fullmatch(plain):
+        raise ValueError(f"{text!r} is not an origin such as https://shop.example")
+    return _USUAL_PORT.sub(lambda found: found[1] or found[2], plain)
 
 
 class Settings(BaseSettings):
@@ -70,11 +82,7 @@ class Settings(BaseSettings):
     @field_validator("allowed_origins")
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in value:
-            parts = urlsplit(origin)
-            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
-                raise ValueError(f"{origin!r} is not an origin such as https://shop.example")
-        return value
+        return tuple(map(origin, value))
 
     @field_validator("trusted_proxies")
     @classmethod

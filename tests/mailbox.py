@@ -55,13 +55,13 @@ class Mailbox:
 @contextmanager
 def mailbox() -> Iterator[Mailbox]:
     box, loop = Mailbox(), asyncio.new_event_loop()
-    # Not aiosmtpd's controller, which can't be told to take any free port.
-    server = loop.run_until_complete(
-        loop.create_server(lambda: SMTP(box, hostname="localhost", loop=loop), "127.0.0.1", 0)
-    )
-    box.port = server.sockets[0].getsockname()[1]
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+    # Not aiosmtpd's controller, which can't be told to take any free port. In its own thread from the start: the thread
+    # of a test with a browser has a loop already.
+    made = loop.create_server(lambda: SMTP(box, hostname="localhost", loop=loop), "127.0.0.1", 0)
+    server = asyncio.run_coroutine_threadsafe(made, loop).result()
+    box.port = server.sockets[0].getsockname()[1]
     try:
         yield box
     finally:

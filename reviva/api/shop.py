@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, ClassVar
 
@@ -14,20 +13,19 @@ from reviva.api.fields import Body, Country, Currency, Date, Line, Name, Slug, T
 from reviva.api.listing import Listing, render_page
 from reviva.api.shapes import Shop
 from reviva.api.version import UNSENT, Version, sent
+from reviva.config import origin
 from reviva.database.statement import Row
 
 MOST_BENCHES = 200
 GRIDS = (15, 30, 45, 60, 90, 120, 180, 240)
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
-_USUAL_PORT = re.compile(r"(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$")
 
 
 def parse_origin(value: str) -> str:
     """An origin as browsers write it; raises ValueError for anything else."""
-    origin = value.lower().removesuffix("/")
-    if not _ORIGIN.fullmatch(origin):
-        raise PydanticCustomError("origin", "must be an origin such as https://shop.example")
-    return _USUAL_PORT.sub(lambda found: found[1] or found[2], origin)
+    try:
+        return origin(value)
+    except ValueError:
+        raise PydanticCustomError("origin", "must be an origin such as https://shop.example") from None
 
 
 def _list_or_count(value: Any, handler: Callable[[Any], Any]) -> Any:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
+from gzip import compress
 from importlib.resources import files
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ConfigDict
 
-from reviva.api.call import Answer, Call, Handler
+from reviva.api.call import Answer, Call
 from reviva.api.fields import Query
 from reviva.errors import NotFound
+
+Serve = Callable[[Call], Answer]
 
 _OWN: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -28,6 +33,8 @@ _TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "svg": "image/svg+xml",
 }
+
+_GZIP: Final = re.compile(r"gzip(\s*;\s*q=(?!0(\.0*)?$).+)?")
 
 
 def folder(name: str) -> Handler:
@@ -50,26 +57,19 @@ class PageQuery(Query):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-def file(name: str, policy: str = PAGE_POLICY) -> Handler:
+def file(name: str, policy: str = PAGE_POLICY) -> Serve:
     """A handler that answers with one file of `reviva/web`."""
-    content = _read(name)
-    kind = _TYPES[name.rpartition(".")[2]]
-
-    def serve(call: Call) -> Answer:
-        return Answer(content, headers={"Content-Security-Policy": policy}, content_type=kind)
-
-    serve.__doc__ = f"The file {name}."
-    return serve
+    return _serving(f"The file {name}.", _read(name), name, {"Content-Security-Policy": policy})
 
 
-def framed(name: str) -> Handler:
+def framed(name: str) -> Serve:
     """A handler for a page that those sites may frame which may call the API."""
     page = file(name)
 
-    def serve(call: Call) -> Any:
+    def serve(call: Call) -> Answer:
         services = call.services
         sites = sorted({*services.settings.allowed_origins, *services.origins.allowed})
-        answer: Answer = page(call)  # type: ignore[assignment]  # a file is always an Answer
+        answer = page(call)
         answer.headers["Content-Security-Policy"] = " ".join([_OWN + "'self'", *sites])
         return answer
 
@@ -77,18 +77,32 @@ def framed(name: str) -> Handler:
     return serve
 
 
-def script(*names: str, **headers: str) -> Handler:
+def script(*names: str, **headers: str) -> Serve:
     """A handler that answers with one script made of several files in a scope of their own: a page needs one request,
     and never parts of two versions. A style sheet among them becomes the text of a constant of its name.
     """
     parts = [_as_script(name, _read(name).decode()) for name in names]
     content = "\n".join(['(() => {\n"use strict";', *parts, "})();\n"]).encode()
+    return _serving(f"The files {', '.join(names)} as one script.", content, "a.js", headers)
+
+
+def _serving(what: str, content: bytes, name: str, headers: dict[str, str]) -> Serve:
+    """A handler of some bytes, which are packed once and not for each browser."""
+    kind = _TYPES[name.rpartition(".")[2]]
+    packed = compress(content, mtime=0)
+    common = {**headers, "Vary": "Origin, Accept-Encoding"}
 
     def serve(call: Call) -> Answer:
-        return Answer(content, headers=dict(headers), content_type=_TYPES["js"])
+        if _takes_gzip(call.header("Accept-Encoding") or ""):
+            return Answer(packed, headers={**common, "Content-Encoding": "gzip"}, content_type=kind)
+        return Answer(content, headers=dict(common), content_type=kind)
 
-    serve.__doc__ = f"The files {', '.join(names)} as one script."
+    serve.__doc__ = what
     return serve
+
+
+def _takes_gzip(accepted: str) -> bool:
+    return any(_GZIP.fullmatch(each.strip()) for each in accepted.split(","))
 
 
 def _as_script(name: str, text: str) -> str:

@@ -50,7 +50,7 @@ class Client {
         return await this.once(path, { method, headers, body }, signal);
       } catch (problem) {
         const seconds = problem instanceof Problem ? pause(problem, attempt, repeatable) : 0;
-        if (!seconds) throw problem;
+        if (!seconds || (problem.status === 0 && await this.refuses())) throw problem;
         this.waits(problem, seconds);
         await new Promise(resolve => setTimeout(resolve, seconds * 1000));
         signal?.throwIfAborted();

@@ -4,11 +4,12 @@ const WORDS = {};
 /** Language → key → text with `{name}`s to fill in. A file for each; what one lacks is said in English. */
 
 class Locale {
-  /** `tag` is a BCP 47 tag, the first of several that has a dictionary is taken. */
+  /** Of several BCP 47 tags the first that has a dictionary is taken; without a country, with the visitor's. */
   constructor(...tags) {
-    const known = tags.map(canonical).find(tag => tag && WORDS[tag.split("-")[0]]);
-    this.tag = known ?? "en-GB";
-    this.language = this.tag.split("-")[0];
+    const known = tags.map(canonical).find(tag => tag && WORDS[tag.split("-")[0]]) ?? "en";
+    this.language = known.split("-")[0];
+    const visitor = navigator.languages.find(tag => tag.startsWith(`${known}-`));
+    this.tag = visitor ?? (known === "en" ? "en-GB" : known);
   }
 
   /** As the API takes it: a language, perhaps with a country. */

@@ -1,0 +1,330 @@
+"""The element on somebody's web site: a repair is booked, once, whatever comes in between."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.street import Street
+from tests.browser.visitor import (
+    book,
+    choose_device,
+    choose_repairs,
+    choose_time,
+    expect_booked,
+    fill_in,
+    go_to_details,
+)
+
+Visit = Callable[..., Page]
+
+
+def embedded(street: Street, attributes: str = "") -> str:
+    return street.site.origin + street.site.embed(street.server.url, attributes)
+
+
+def fits(page: Page) -> bool:
+    """Nothing sticks out to the right, and every control has a name."""
+    return bool(
+        page.evaluate("""() => {
+        const root = document.querySelector("reviva-booking").shadowRoot;
+        const named = control => control.labels.length > 0 || control.ariaLabel;
+        return document.documentElement.scrollWidth <= innerWidth
+            && [...root.querySelectorAll("input, textarea")].every(named)
+            && [...root.querySelectorAll("button")].every(each => each.textContent.trim());
+    }""")
+    )
+
+
+def test_a_repair_is_booked_from_another_site_on_the_smallest_screen(either: Street, visit: Visit) -> None:
+    page = visit(embedded(either), viewport={"width": 320, "height": 600})
+    email = f"small-{urlsplit(either.database_url).scheme}@example.com"
+    page.get_by_label("Find your device").fill("iphnoe 13")
+    expect(page.get_by_role("button", name="Apple iPhone 13 Phone")).to_be_visible()
+    assert fits(page)
+    choose_device(page, "iphnoe 13")
+    page.get_by_label("Express").check()
+    page.get_by_label("Battery replacement").check()
+    page.get_by_label("Screen replacement").check()
+    expect(page.get_by_role("row", name="Several repairs at once")).to_have_count(2)
+    assert fits(page)
+    total = page.locator("tfoot td").text_content()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("Times are Greenwich Mean Time").or_(page.get_by_text("Times are British"))).to_be_visible()
+    assert fits(page)
+    time = choose_time(page)
+    fill_in(page, email)
+    page.get_by_label("Telephone").fill("020 7946 0018")
+    assert fits(page)
+    book(page)
+    expect_booked(page)
+    assert fits(page)
+    [made] = either.bookings(email)
+    assert (made["starts_at"], made["urgency"], made["customer"]["phone"]) == (time, "express", "+442079460018")
+    assert total == f"£{made['total']['amount'] / 100:.2f}"
+    assert page.evaluate("heard") == [
+        {"reference": made["reference"], "status": "confirmed", "starts_at": made["starts_at"]}
+    ]
+    link = page.get_by_role("link", name="See or change your booking").get_attribute("href") or ""
+    token = link.partition("?token=")[2]
+    assert link.startswith(f"{either.server.url}/track/{made['reference']}?")
+    assert either.server.get(f"/api/bookings/{made['reference']}", token)["version"] == 1
+    assert token not in page.url
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Add to calendar").click()
+    assert "BEGIN:VEVENT" in saved.value.path().read_text()
+
+
+def press_until(page: Page, role: str, name: str) -> None:
+    """Presses Tab until this control has the focus."""
+    target = page.get_by_role(role, name=name).first  # type: ignore[arg-type]
+    for _ in range(60):
+        if target.evaluate("each => each.getRootNode().activeElement === each"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def test_the_keyboard_is_enough(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+
+    def at(heading: str) -> None:
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_focused()
+
+    press_until(page, "searchbox", "Find your device")
+    page.keyboard.type("galaxys21")
+    expect(page.get_by_role("button", name="Samsung Galaxy S21").first).to_be_visible()
+    press_until(page, "button", "Samsung Galaxy S21")
+    page.keyboard.press("Enter")
+    at("Repairs and price")
+    press_until(page, "checkbox", "Battery replacement")
+    page.keyboard.press("Space")
+    press_until(page, "radio", "Standard")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("row", name="Express")).to_be_visible()
+    press_until(page, "button", "Continue")
+    page.keyboard.press("Enter")
+    at("A time")
+    expect(page.get_by_role("button", name="Later days")).to_be_visible()
+    press_until(page, "button", "Later days")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Earlier days")).to_be_enabled()
+    page.locator(".hours input").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    press_until(page, "button", "Continue")
+    page.keyboard.press("Enter")
+    at("Your details")
+    for text in ("Kay Board", "keys@example.com"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Enter")
+    at("Booked")
+    assert [each["urgency"] for each in street.bookings("keys@example.com")] == ["express"]
+
+
+def test_a_time_that_was_taken_meanwhile_is_said_and_others_are_offered(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+    time = go_to_details(page, "late@example.com")
+    street.fill(time)
+    book(page)
+    expect(page.get_by_text("That time was taken a moment ago")).to_be_visible()
+    expect(page.get_by_role("heading", name="A time")).to_be_focused()
+    expect(page.locator(f'input[value="{time}"]')).to_have_count(0)
+    assert choose_time(page) != time
+    expect(page.get_by_label("E-mail")).to_have_value("late@example.com")
+    book(page)
+    expect_booked(page)
+
+
+def test_an_answer_that_is_lost_leads_to_one_booking(either: Street, visit: Visit) -> None:
+    page = visit(embedded(either), clock=True)
+    email = f"lost-{urlsplit(either.database_url).scheme}@example.com"
+    go_to_details(page, email)
+    arrived: list[int] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            arrived.append(route.fetch().status)
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    page.route("**/api/bookings", lose)
+    with page.expect_event("requestfailed"):
+        book(page)
+    for _ in range(2):
+        with page.expect_event("requestfailed"):
+            page.clock.fast_forward(3000)
+    expect(page.get_by_text("We could not hear whether your booking arrived")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_be_disabled()
+    expect(page.get_by_role("button", name="Back")).to_have_count(0)
+    assert arrived == [201, 201, 201]
+    page.unroute("**/api/bookings")
+    with page.expect_response("**/api/bookings") as answer:
+        page.get_by_role("button", name="Try again").click()
+    assert answer.value.headers["idempotency-replayed"] == "true"
+    expect_booked(page)
+    assert len(either.bookings(email)) == 1
+
+
+def test_two_clicks_are_one_booking(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+    go_to_details(page, "twice@example.com")
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    page.get_by_role("button", name="Book now").dblclick()
+    expect_booked(page)
+    assert len(posts) == 1
+    assert len(street.bookings("twice@example.com")) == 1
+
+
+def test_offline_loses_nothing_and_goes_on_by_itself(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+    go_to_details(page, "offline@example.com")
+    page.context.set_offline(True)
+    book(page)
+    expect(page.get_by_text("You seem to be offline")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_have_value("offline@example.com")
+    assert street.bookings("offline@example.com") == []
+    page.context.set_offline(False)
+    expect_booked(page)
+    assert len(street.bookings("offline@example.com")) == 1
+
+
+def test_a_busy_server_is_waited_for(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+    go_to_details(page, "patient@example.com")
+    with closing(sqlite3.connect(street.database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        book(page)
+        expect(page.get_by_text("Very busy at the moment")).to_be_visible(timeout=30_000)
+        other.execute("ROLLBACK")
+    expect_booked(page)
+    assert len(street.bookings("patient@example.com")) == 1
+
+
+def test_what_is_wrong_is_said_at_its_field_and_going_back_keeps_everything(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street, 'model="apple-iphone-13"'))
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("Choose at least one repair.")).to_be_visible()
+    choose_repairs(page)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("Choose a time.")).to_be_visible()
+    time = choose_time(page)
+    book(page)
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Name")).to_have_accessible_description("This is needed.")
+    fill_in(page, "nobody@nowhere", name="N")
+    page.get_by_label("Telephone").fill("12")
+    page.get_by_label("Anything we should know?").fill("The left corner")
+    book(page)
+    expect(page.get_by_text("This does not look like an e-mail address.")).to_be_visible()
+    expect(page.get_by_text("This does not look like a telephone number.")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_be_focused()
+    page.get_by_role("button", name="Back").click()
+    expect(page.locator(f'input[value="{time}"]')).to_be_checked()
+    page.get_by_role("button", name="Back").click()
+    expect(page.get_by_label("Screen replacement")).to_be_checked()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator(f'input[value="{time}"]')).to_be_checked()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_label("Anything we should know?")).to_have_value("The left corner")
+    expect(page.get_by_label("E-mail")).to_have_value("nobody@nowhere")
+
+
+def test_names_are_text_whatever_they_hold(street: Street, visit: Visit) -> None:
+    evil = "<img src=x onerror=window.hacked=1>"
+    street.staff("PATCH", "/api/catalog/models/apple-iphone-12", {"name": f"{evil} Twelve"})
+    page = visit(embedded(street))
+    choose_device(page, "twelve", f"Apple {evil} Twelve")
+    choose_repairs(page)
+    choose_time(page)
+    fill_in(page, "evil@example.com", name=evil)
+    page.get_by_label("Anything we should know?").fill(evil)
+    book(page)
+    expect_booked(page)
+    link = page.get_by_role("link", name="See or change").get_attribute("href")
+    assert page.evaluate("document.querySelector('reviva-booking').shadowRoot.querySelector('img')") is None
+    track = visit(link)
+    expect(track.get_by_text(f"Apple {evil} Twelve")).to_be_visible()
+    expect(track.locator("dd", has_text=evil)).to_have_count(2)
+    for each in (page, track):
+        assert each.evaluate("window.hacked") is None
+    assert track.locator("img").count() == 0
+
+
+def test_a_site_that_is_not_allowed_is_told_so(street: Street, visit: Visit) -> None:
+    page = visit(street.site.stranger + street.site.embed(street.server.url, kind='type="module"'))
+    expect(page.get_by_text(f"add {street.site.stranger} to the allowed origins")).to_be_visible()
+
+
+def test_an_allowed_site_may_load_it_as_a_module(street: Street, visit: Visit) -> None:
+    page = visit(street.site.origin + street.site.embed(street.server.url, 'category="watch"', 'type="module"'))
+    page.get_by_role("button", name="Apple", exact=True).click()
+    page.get_by_role("button", name="Apple Watch").first.click()
+    expect(page.get_by_role("heading", name="Repairs and price")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "price"), [("de", "Ihr Gerät", "111,00 £"), ("fr-FR", "Votre appareil", "111,00 £GB"),
+                                   ("xx", "Your device", "£111.00")],
+)  # fmt: skip
+def test_it_speaks_the_language_of_the_page(street: Street, visit: Visit, locale: str, title: str, price: str) -> None:
+    page = visit(embedded(street, f'locale="{locale}"'))
+    expect(page.get_by_role("heading", name=title)).to_be_visible()
+    page.evaluate("document.querySelector('reviva-booking').setAttribute('model', 'apple-iphone-13')")
+    expect(page.get_by_text(price)).to_be_visible()
+
+
+def test_every_language_says_everything(street: Street) -> None:
+    script = street.server.request("GET", "/widget.js").text
+    keys = {}
+    for language in ("en", "de", "fr"):
+        block = script.partition(f"WORDS.{language} = {{")[2].partition("\n};")[0]
+        keys[language] = {line.strip().partition(": ")[0] for line in block.splitlines() if ": " in line}
+    assert len(keys["en"]) > 100
+    assert keys["de"] - {key for key in keys["de"] if key.strip('"').startswith("f_")} == {
+        key for key in keys["en"] if not key.strip('"').startswith("f_")
+    }
+    assert keys["fr"] == keys["de"]
+
+
+def test_times_are_the_shops_own_and_a_repeated_hour_is_told_apart(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street, 'model="apple-iphone-13"'), timezone_id="Pacific/Auckland")
+    starts = ["2026-10-24T23:30:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:30:00Z"]
+    slots = [{"starts_at": at, "ends_at": at, "free": 1} for at in starts]
+    page.route("**/api/availability?**", lambda route: route.fulfill(
+        json={"timezone": "Europe/London", "slots": slots},
+        headers={"Access-Control-Allow-Origin": street.site.origin},
+    ))  # fmt: skip
+    choose_repairs(page)
+    expect(page.get_by_text("not your own (Pacific/Auckland)")).to_be_visible()
+    expect(
+        page.get_by_label("Sunday 25 October 2026").or_(page.get_by_label("Sunday, 25 October 2026"))
+    ).to_be_checked()
+    assert page.locator(".hours .choice").all_text_contents() == ["0:30", "1:30 BST", "1:30 GMT", "2:30"]
+
+
+def test_colours_are_told_apart_in_the_light_and_in_the_dark(street: Street, visit: Visit) -> None:
+    for scheme in ("light", "dark"):
+        page = visit(f"{street.server.url}/book", color_scheme=scheme)
+        ratios = page.evaluate("""() => {
+            const card = document.querySelector("reviva-booking").shadowRoot.querySelector(".card");
+            const probe = card.appendChild(document.createElement("i"));
+            const light = name => {
+                probe.style.color = `var(--${name})`;
+                const parts = getComputedStyle(probe).color.match(/[\\d.]+/g).slice(0, 3).map(part => part / 255);
+                const [r, g, b] = parts.map(part => part <= .04045 ? part / 12.92 : ((part + .055) / 1.055) ** 2.4);
+                return .2126 * r + .7152 * g + .0722 * b + .05;
+            };
+            const ratio = (a, b) => Math.max(light(a), light(b)) / Math.min(light(a), light(b));
+            return [["text", "surface"], ["muted", "surface"], ["muted", "soft"], ["on-accent", "accent"],
+                ["bad", "surface"], ["good", "surface"], ["edge", "surface"]].map(pair => [pair[0], ratio(...pair)]);
+        }""")
+        assert all(ratio >= (3 if name == "edge" else 4.5) for name, ratio in ratios), (scheme, ratios)

@@ -1,0 +1,80 @@
+"""The other hosted pages: who may frame them, and setting a password."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.street import Street
+
+Visit = Callable[..., Page]
+
+
+def test_only_allowed_sites_may_frame_the_booking_page(street: Street, visit: Visit) -> None:
+    framing = street.site.frame(f"{street.server.url}/book?model=apple-iphone-13&utm_source=x")
+    page = visit(street.site.origin + framing)
+    expect(page.frame_locator("iframe").get_by_label("Screen replacement")).to_be_visible()
+    refused = visit(street.site.stranger + framing)
+    assert refused.frames[1].url.startswith("chrome-error://")
+
+
+def test_nobody_may_frame_what_a_token_opens(street: Street, visit: Visit) -> None:
+    for path in ("/track/RV-7K3M9Q2X", "/reset"):
+        page = visit(street.site.origin + street.site.frame(street.server.url + path))
+        assert page.frames[1].url.startswith("chrome-error://")
+
+
+def test_a_shop_that_lists_a_site_lets_it_book(street: Street, visit: Visit) -> None:
+    street.staff("PATCH", "/api/shops/main", {"allowed_origins": [street.site.stranger]})
+    try:
+        page = visit(street.site.stranger + street.site.embed(street.server.url, 'model="apple-iphone-13"'))
+        expect(page.get_by_label("Screen replacement")).to_be_visible()
+        framed = visit(street.site.stranger + street.site.frame(f"{street.server.url}/book"))
+        expect(framed.frame_locator("iframe").get_by_label("Find your device")).to_be_visible()
+    finally:
+        street.staff("PATCH", "/api/shops/main", {"allowed_origins": []})
+
+
+def test_a_password_is_set_by_the_link_of_a_mail_once(either: Street, visit: Visit) -> None:
+    email = f"new-{urlsplit(either.database_url).scheme}@example.com"
+    either.staff("POST", "/api/users", {"email": email, "name": "Nell New", "role": "technician"})
+    link = either.link(email, "reset")
+    page = visit(link, viewport={"width": 320, "height": 600})
+    expect(page.get_by_label("New password")).to_be_visible()
+    assert page.url == f"{either.server.url}/reset"
+    send = page.get_by_role("button", name="Set the password")
+    for bad, why in (("", "This is needed."), ("password1", "tried first"), ("nell new 1", "made of your name")):
+        page.get_by_label("New password").fill(bad)
+        send.click()
+        expect(page.get_by_text(why)).to_be_visible()
+        expect(page.get_by_label("New password")).to_be_focused()
+    page.get_by_label("New password").fill("long purple otter 11")
+    page.get_by_label("Show it").check()
+    expect(page.get_by_label("New password")).to_have_attribute("type", "text")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    send.click()
+    expect(page.get_by_text("Your password is set.")).to_be_visible()
+    login = {"email": email, "password": "long purple otter 11"}
+    assert either.server.post("/api/auth/login", login).status_code == 200
+
+    again = visit(link)
+    again.get_by_label("New password").fill("long purple otter 12")
+    again.get_by_role("button", name="Set the password").click()
+    expect(again.get_by_text("was used already, or is too old")).to_be_visible()
+    either.mailbox.mails.clear()
+    again.get_by_label("E-mail").fill(email)
+    again.get_by_role("button", name="Send me a link").click()
+    expect(again.get_by_text("a mail is on its way")).to_be_visible()
+    assert either.link(email, "reset") != link
+
+
+def test_no_page_breaks_its_own_policy(street: Street, visit: Visit) -> None:
+    for path in ("/book", "/track", "/reset"):
+        page = visit("about:blank")
+        said: list[str] = []
+        page.on("console", lambda message, said=said: said.append(message.text))
+        page.goto(street.server.url + path)
+        expect(page.get_by_role("heading").first).to_be_visible()
+        assert [each for each in said if "Policy" in each] == []
