@@ -61,21 +61,32 @@ def either(request: pytest.FixtureRequest, streets: Callable[[str], Street]) -> 
     return streets(request.param)
 
 
+def broken(text: str) -> bool:
+    """Whether this says that a page was kept from something by its own policy; being framed is another's."""
+    return "Content Security Policy" in text and "fram" not in text
+
+
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a page as a new visitor: `visit(url, timezone_id="Europe/Berlin")`. A script that fails, fails the test."""
+    """Opens a page as a new visitor: `visit(url, timezone_id="Europe/Berlin")`.
+
+    With `clock` its time can be moved, without `sockets` no websocket gets through. A script that fails, or a page that wants what its policy forbids, fails the test.
+    """
     failed: list[str] = []
     with ExitStack() as contexts:
 
-        def open(url: str, clock: bool = False, **how: object) -> Page:
+        def open(url: str, clock: bool = False, sockets: bool = True, **how: object) -> Page:
             context = browser.new_context(**{"locale": "en-GB", "timezone_id": "Europe/London", **how})
             contexts.callback(context.close)
             context.set_default_timeout(PATIENCE)
             page = context.new_page()
             page.on("pageerror", lambda error: failed.append(str(error)))
+            page.on("console", lambda said: failed.append(said.text) if broken(said.text) else None)
             page.add_init_script(
                 "window.heard = []; addEventListener('reviva:booked', event => heard.push(event.detail))"
             )
+            if not sockets:
+                page.route_web_socket("**", lambda socket: socket.close())
             if clock:
                 page.clock.install()
             page.goto(url)

@@ -48,14 +48,14 @@ def test_the_link_in_the_mail_opens_the_booking_and_leaves_no_token_in_the_addre
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_appointment_moves_and_is_cancelled_with_a_reason(either: Street, visit: Visit) -> None:
-    made = either.book("mover@example.com")
-    page = visit(track(either, made), viewport={"width": 320, "height": 700})
+def test_the_appointment_moves_and_is_cancelled_with_a_reason(street: Street, visit: Visit) -> None:
+    made = street.book("mover@example.com")
+    page = visit(track(street, made), viewport={"width": 320, "height": 700})
     page.get_by_role("button", name="Choose another time").click()
     expect(page.get_by_role("heading", name="Choose another time")).to_be_focused()
     time = choose_time(page, on="Move to this time")
     expect(page.get_by_text("Your appointment was moved.")).to_be_visible()
-    assert read(either, made)["starts_at"] == time
+    assert read(street, made)["starts_at"] == time
     expect(page.get_by_text("Moved from")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     with page.expect_download() as saved:
@@ -69,7 +69,7 @@ def test_the_appointment_moves_and_is_cancelled_with_a_reason(either: Street, vi
     expect(page.get_by_text("Your booking was cancelled.")).to_be_visible()
     expect(page.get_by_text("It works again")).to_be_visible()
     expect(page.get_by_role("button")).to_have_count(0)
-    assert read(either, made)["status"] == "cancelled"
+    assert read(street, made)["status"] == "cancelled"
 
 
 def test_a_time_that_was_taken_meanwhile_leaves_the_appointment(street: Street, visit: Visit) -> None:
@@ -116,21 +116,18 @@ def test_a_changed_price_is_declined_after_a_question(street: Street, visit: Vis
 
 def test_what_the_shop_changes_meanwhile_is_shown_before_anything_is_done(street: Street, visit: Visit) -> None:
     made = street.book("meanwhile@example.com")
-    page = visit(track(street, made))
+    page = visit(track(street, made), sockets=False)
     page.get_by_role("button", name="Cancel the booking").click()
-    page.route("**/api/live?*", lambda route: route.abort())
     set_status(street, made, "checked_in")
-    cancel = page.get_by_role("button", name="Yes, cancel it")
-    if cancel.count():
-        cancel.click()
-        expect(page.get_by_text("The booking was changed in the meantime.")).to_be_visible()
+    page.get_by_role("button", name="Yes, cancel it").click()
+    expect(page.get_by_text("The booking was changed in the meantime.")).to_be_visible()
     expect(page.get_by_text("Received").first).to_be_visible()
     assert read(street, made)["status"] == "checked_in"
 
 
-def test_news_come_by_themselves(street: Street, visit: Visit) -> None:
+def test_news_come_by_themselves_where_no_socket_gets_through(street: Street, visit: Visit) -> None:
     made = street.book("watcher@example.com")
-    page = visit(track(street, made), clock=True)
+    page = visit(track(street, made), clock=True, sockets=False)
     expect(page.get_by_text("Confirmed").first).to_be_visible()
     set_status(street, made, "checked_in")
     page.clock.fast_forward(31_000)
@@ -166,4 +163,4 @@ def test_who_asks_too_often_is_told_when_to_come_back(street: Street, visit: Vis
     page = visit(f"{street.server.url}/track")
     page.get_by_label("E-mail").fill("nobody@example.com")
     page.get_by_role("button", name="Send me the links").click()
-    expect(page.get_by_text("Please try again in")).to_be_visible()
+    expect(page.get_by_text("Please try again in").or_(page.get_by_text("trying again in"))).to_be_visible()

@@ -1,6 +1,6 @@
 // The API, as a browser calls it: patient with a busy server, and never the same booking twice.
 
-const PATIENCE = 20;
+const PATIENCE = 8;
 /** Seconds: who is asked to come back later than this is told so instead of kept waiting. */
 
 const DEADLINE = 15_000;
