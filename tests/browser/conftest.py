@@ -70,7 +70,8 @@ def broken(text: str) -> bool:
 def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens a page as a new visitor: `visit(url, timezone_id="Europe/Berlin")`.
 
-    With `clock` its time can be moved, without `sockets` no websocket gets through. A script that fails, or a page that wants what its policy forbids, fails the test.
+    With `clock` its time can be moved, without `sockets` no websocket gets through. A script that fails, or a page that
+    wants what its policy forbids, fails the test.
     """
     failed: list[str] = []
     with ExitStack() as contexts:

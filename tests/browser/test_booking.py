@@ -238,6 +238,21 @@ def test_what_is_wrong_is_said_at_its_field_and_going_back_keeps_everything(stre
     expect(page.get_by_label("E-mail")).to_have_value("nobody@nowhere")
 
 
+def test_a_price_that_depends_on_the_day_is_told_when_the_day_is_known(street: Street, visit: Visit) -> None:
+    rule = {"name": "By appointment", "kind": "fixed", "value": 1_000, "conditions": {"hour_from": 0}, "priority": 90}
+    made = street.staff("POST", "/api/pricing/rules", rule)
+    try:
+        page = visit(embedded(street))
+        go_to_details(page, "day@example.com")
+        expect(page.get_by_text("At this time the price is £121.00.")).to_be_visible()
+        expect(page.get_by_role("row", name="By appointment")).to_be_visible()
+    finally:
+        street.staff("DELETE", f"/api/pricing/rules/{made['id']}")
+    book(page)  # at the price that was promised, though the rule is gone
+    expect_booked(page)
+    assert street.bookings("day@example.com")[0]["total"]["amount"] == 12_100
+
+
 def test_names_are_text_whatever_they_hold(street: Street, visit: Visit) -> None:
     evil = "<img src=x onerror=window.hacked=1>"
     street.staff("PATCH", "/api/catalog/models/apple-iphone-12", {"name": f"{evil} Twelve"})

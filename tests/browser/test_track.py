@@ -85,6 +85,15 @@ def test_a_time_that_was_taken_meanwhile_leaves_the_appointment(street: Street, 
     assert read(street, made)["starts_at"] == made["starts_at"]
 
 
+def test_a_draft_that_lacks_nothing_is_confirmed(street: Street, visit: Visit) -> None:
+    made = street.book("drafter@example.com", draft=True)
+    page = visit(track(street, made))
+    expect(page.get_by_text("Not booked yet").first).to_be_visible()
+    page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.get_by_text("Your booking is confirmed.")).to_be_visible()
+    assert read(street, made)["status"] == "confirmed"
+
+
 def changed_quote(street: Street, email: str) -> dict[str, Any]:
     """A booking whose price the workshop has raised to £150."""
     made = street.book(email)

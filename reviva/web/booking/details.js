@@ -13,7 +13,11 @@ function timeStep(booking) {
       return;
     }
     // Some prices depend on the day and the hour.
-    if (await host.guard(() => booking.requote())) booking.go("details");
+    const before = state.quote?.total.amount;
+    if (!await host.guard(() => booking.requote())) return;
+    const { total } = state.quote;
+    const changed = before !== undefined && before !== total.amount;
+    booking.go("details", changed ? host.locale.say("priceForTime", { total: host.locale.money(total) }) : "");
   };
   return [state.times.element, booking.buttons("repairs", host.locale.say("continue"), next)];
 }

@@ -4,7 +4,9 @@ class Host {
   constructor(server, locale) {
     this.locale = locale;
     this.client = new Client(server, (problem, seconds) => {
-      if (problem.status) this.tell(locale.say("busy", { n: locale.number(Math.ceil(seconds)) }));
+      if (!problem.status) return;
+      this.tell(locale.say("busy", { n: locale.number(Math.ceil(seconds)) }));
+      this.waited = true;
     });
     this.alert = h("div", { role: "alert", class: "alert", part: "alert" });
     this.status = h("p", { role: "status", class: "unseen" });
@@ -24,6 +26,7 @@ class Host {
   /** Shown to everybody; `again` makes a button of it. An empty text takes it away. */
   tell(text, again = null) {
     this.resume = null;
+    this.waited = false;
     const retry = again && button(this.locale.say("again"), again, "plain");
     this.alert.replaceChildren(...(text ? [h("p", {}, text), retry].filter(Boolean) : []));
   }
@@ -33,6 +36,7 @@ class Host {
     this.tell("");
     try {
       await work();
+      if (this.waited) this.tell("");
       return true;
     } catch (problem) {
       if (problem.name === "AbortError") return false;

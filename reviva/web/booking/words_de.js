@@ -57,6 +57,7 @@ WORDS.de = {
   book: "Jetzt buchen",
   booking: "Wird gebucht …",
   priceChanged: "Der Preis ist jetzt {total}. Wenn Sie einverstanden sind, buchen Sie noch einmal.",
+  priceForTime: "Zu dieser Zeit kostet es {total}.",
   lost: "Wir wissen nicht, ob Ihre Buchung angekommen ist. Versuchen Sie es noch einmal: Sie wird nicht doppelt gebucht.",
   summary: "Ihre Buchung",
 

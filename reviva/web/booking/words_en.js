@@ -57,6 +57,7 @@ WORDS.en = {
   book: "Book now",
   booking: "Booking …",
   priceChanged: "The price is now {total}. If you agree, book again.",
+  priceForTime: "At this time the price is {total}.",
   lost: "We could not hear whether your booking arrived. Try again: it will not be made twice.",
   summary: "Your booking",
 

@@ -57,6 +57,7 @@ WORDS.fr = {
   book: "Réserver",
   booking: "Réservation…",
   priceChanged: "Le prix est maintenant de {total}. Si vous êtes d’accord, réservez à nouveau.",
+  priceForTime: "À cette heure, le prix est de {total}.",
   lost: "Nous ne savons pas si votre réservation est arrivée. Réessayez : elle ne sera pas faite deux fois.",
   summary: "Votre réservation",
 
