@@ -78,3 +78,12 @@ function dress(root) {
   sheet.replaceSync(style);
   root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }
+
+const NARROW = 420;
+
+/** The card that all of it stands on, which knows when it is narrow. */
+function card(attributes, ...children) {
+  const whole = h("section", { class: "card", part: "card", ...attributes }, ...children);
+  new ResizeObserver(([seen]) => whole.classList.toggle("narrow", seen.contentRect.width < NARROW)).observe(whole);
+  return whole;
+}

@@ -54,9 +54,8 @@ class RevivaBooking extends HTMLElement {
     this.heading = h("h2", { tabindex: "-1", part: "heading" });
     this.progress = h("ol", { class: "progress", "aria-label": this.host.locale.say("steps") });
     this.body = h("div", { class: "body" });
-    const whole = h("section", { class: "card", part: "card", lang: this.host.locale.tag, "aria-label": this.host.locale.say("title") },
-      this.progress, this.heading, this.host.alert, this.host.status, this.body);
-    this.shadowRoot.replaceChildren(whole);
+    this.shadowRoot.replaceChildren(card({ lang: this.host.locale.tag, "aria-label": this.host.locale.say("title") },
+      this.progress, this.heading, this.host.alert, this.host.status, this.body));
     this.draw();
   }
 

@@ -11,7 +11,7 @@ class Page {
     dress(document);
     const main = document.getElementById("page");
     main.className = "reviva";
-    main.append(h("div", { class: "card" }, this.heading, this.host.alert, this.host.status, this.body));
+    main.append(card({}, this.heading, this.host.alert, this.host.status, this.body));
   }
 
   /** Shows something else, and moves there unless the page is only opening. */
