@@ -30,7 +30,9 @@ class Locale {
 
   /** `{amount, currency}`, amount in minor units; `signed` shows a plus too. */
   money({ amount, currency }, signed = false) {
-    const format = new Intl.NumberFormat(this.tag, { style: "currency", currency, signDisplay: signed ? "exceptZero" : "auto" });
+    const format = new Intl.NumberFormat(this.tag, {
+      style: "currency", currency, currencyDisplay: "narrowSymbol", signDisplay: signed ? "exceptZero" : "auto",
+    });
     return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
   }
 
