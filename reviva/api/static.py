@@ -37,20 +37,6 @@ _TYPES: Final = {
 _GZIP: Final = re.compile(r"gzip(\s*;\s*q=(?!0(\.0*)?$).+)?")
 
 
-def folder(name: str) -> Handler:
-    """A handler that answers with the file of a folder of `reviva/web` that the path's `file` names."""
-    names = [each.name for each in (files("reviva") / "web" / name).iterdir() if each.is_file()]
-    handlers = {each: file(f"{name}/{each}") for each in names}
-
-    def serve(call: Call) -> Any:
-        try:
-            return handlers[call.params["file"]](call)
-        except KeyError:
-            raise NotFound from None
-
-    return serve
-
-
 class PageQuery(Query):
     """What stands behind a page's `?` is for its script, or was added by whoever passed the link on."""
 
@@ -60,6 +46,20 @@ class PageQuery(Query):
 def file(name: str, policy: str = PAGE_POLICY) -> Serve:
     """A handler that answers with one file of `reviva/web`."""
     return _serving(f"The file {name}.", _read(name), name, {"Content-Security-Policy": policy})
+
+
+def folder(name: str) -> Serve:
+    """A handler that answers with the file of a folder of `reviva/web` that the path's `file` names."""
+    names = [each.name for each in (files("reviva") / "web" / name).iterdir() if each.is_file()]
+    handlers = {each: file(f"{name}/{each}") for each in names}
+
+    def serve(call: Call) -> Answer:
+        try:
+            return handlers[call.params["file"]](call)
+        except KeyError:
+            raise NotFound from None
+
+    return serve
 
 
 def framed(name: str) -> Serve:

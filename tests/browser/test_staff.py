@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests import databases
 from tests.server import Server, running
 from tests.volley import order, slots
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 HOSTILE = '<img src=x onerror="document.title=1">'
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not shutil.which(CHROMIUM):
-        assert os.environ.get("CI") != "true", "CI must have a browser"
-        pytest.skip("there is no /usr/bin/chromium")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +30,9 @@ def password(server: Server) -> str:
 
 
 @pytest.fixture
-def page(chromium: Browser, server: Server) -> Iterator[Page]:
+def page(browser: Browser, server: Server) -> Iterator[Page]:
     """A browser that has never been here; no script of ours may fail in it."""
-    context = chromium.new_context(locale="en-GB", timezone_id="Asia/Tokyo")
+    context = browser.new_context(locale="en-GB", timezone_id="Asia/Tokyo")
     page, failures = context.new_page(), []
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(f"{server.url}/staff")
