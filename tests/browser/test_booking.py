@@ -211,8 +211,12 @@ def test_a_busy_server_is_waited_for(street: Street, visit: Visit) -> None:
 
 def test_what_is_wrong_is_said_at_its_field_and_going_back_keeps_everything(street: Street, visit: Visit) -> None:
     page = visit(embedded(street, 'model="apple-iphone-13"'))
+    expect(page.get_by_label("Screen replacement")).to_be_visible()
+    assert page.evaluate("document.activeElement === document.body")  # a page that opens keeps its own focus
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Choose at least one repair.")).to_be_visible()
+    page.get_by_label("Screen replacement").check()
+    expect(page.get_by_text("Choose at least one repair.")).to_have_count(0)
     choose_repairs(page)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Choose a time.")).to_be_visible()

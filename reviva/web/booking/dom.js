@@ -49,7 +49,8 @@ function showFaults(root, faults) {
     const message = told.get(control.dataset.field) ?? "";
     if (message) control.setAttribute("aria-invalid", "true");
     else control.removeAttribute("aria-invalid");
-    control.getRootNode().getElementById(`${control.id}-fault`).textContent = message;
+    const place = control.matches("fieldset") ? control : control.parentElement;
+    place.querySelector(":scope > .fault").textContent = message;
   }
   controls.find(control => told.has(control.dataset.field))?.focus();
   const shown = new Set(controls.map(control => control.dataset.field));

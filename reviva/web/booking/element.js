@@ -42,7 +42,7 @@ class RevivaBooking extends HTMLElement {
     });
     const model = this.getAttribute("model");
     if (again) this.focusHeading();
-    else if (model) this.choose(model);
+    else if (model) this.choose(model, false);
   }
 
   /** Draws a state from the ground up: the language or the server may be another one. */
@@ -68,12 +68,12 @@ class RevivaBooking extends HTMLElement {
     this.body.replaceChildren(...STEPS[this.state.step](this).flat().filter(Boolean));
   }
 
-  /** Shows a step, with something to say about why. */
-  go(step, notice = "") {
+  /** Shows a step, with something to say about why; and moves there, unless it is the page that begins with it. */
+  go(step, notice = "", move = true) {
     this.state.step = step;
     this.host.tell("");
     this.draw();
-    this.focusHeading();
+    if (move) this.focusHeading();
     if (notice) this.notice(notice);
     this.dispatchEvent(new CustomEvent("reviva:step", { bubbles: true, composed: true, detail: { step } }));
   }
@@ -97,7 +97,7 @@ class RevivaBooking extends HTMLElement {
       button(this.host.locale.say("back"), () => this.go(before), "plain"));
   }
 
-  async choose(slug) {
+  async choose(slug, move = true) {
     const { state, host } = this;
     await host.guard(async () => {
       let model;
@@ -111,7 +111,7 @@ class RevivaBooking extends HTMLElement {
       if (state !== this.state) return;
       if (state.model?.slug !== model.slug) Object.assign(state, { repairs: new Set(), quote: null, times: null, slot: null });
       state.model = model;
-      this.go("repairs");
+      this.go("repairs", "", move);
     });
   }
 

@@ -31,6 +31,7 @@ function repairsStep(booking) {
 
   function changed() {
     state.quote = null;
+    showFaults(booking.body, []);
     asking.abort();
     asking = new AbortController();
     if (state.repairs.size) ask();

@@ -107,6 +107,7 @@ class Times {
 
   choose(slot) {
     this.chosen = slot;
+    showFaults(this.element, []);
     this.onchoose(slot, this.zone);
   }
 }
