@@ -179,6 +179,9 @@ def test_a_shop_offers_only_what_is_priced_in_its_money(client: Client) -> None:
         {"currency": "EUR", "items": [{"repair": "screen", "amount": 12_000}]},
     )
     assert (quoted(client, shop="paris"), quoted(client)) == (12_000, 10_000)
+    offers = client.get(f"{CATALOG}/models/apple-one?shop=paris")[1]["repairs"]
+    assert [offer["price"] for offer in offers] == [{"amount": 12_000, "currency": "EUR"}]
+    assert faults(client.get(f"{CATALOG}/models/apple-one?shop=rome")) == {"shop": "unknown-shop"}
     order["repairs"] = ["screen", "battery"]
     assert faults(client.send("POST", "/api/quotes", order)) == {"repairs.1": "unknown-repair"}
 
