@@ -5,11 +5,12 @@ function timeStep(booking) {
   state.times ??= new Times(host, { model: state.model.slug, repairs: [...state.repairs], shop: booking.shop }, null, (slot, zone) => {
     state.slot = slot;
     state.zone = zone;
+    if (slot) host.tell("");
   });
   host.guard(() => state.times.load());
   const next = async () => {
     if (!state.slot) {
-      booking.fault("starts_at", host.locale.say("chooseTime"));
+      host.fault(booking.body, "starts_at", host.locale.say("chooseTime"));
       return;
     }
     // Some prices depend on the day and the hour.

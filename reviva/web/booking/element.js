@@ -71,6 +71,7 @@ class RevivaBooking extends HTMLElement {
   /** Shows a step, with something to say about why; and moves there, unless it is the page that begins with it. */
   go(step, notice = "", move = true) {
     this.state.step = step;
+    this.host.turn += 1;
     this.host.tell("");
     this.draw();
     if (move) this.focusHeading();
@@ -86,10 +87,6 @@ class RevivaBooking extends HTMLElement {
   /** Said above the step, and still there when what the step loads has come. */
   notice(text) {
     this.body.prepend(h("p", { class: "notice", role: "alert" }, text));
-  }
-
-  fault(name, message) {
-    showFaults(this.body, [{ field: name, message }]);
   }
 
   buttons(before, next, act) {

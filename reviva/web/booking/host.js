@@ -10,6 +10,7 @@ class Host {
     });
     this.alert = h("div", { role: "alert", class: "alert", part: "alert" });
     this.status = h("p", { role: "status", class: "unseen" });
+    this.turn = 0;
     this.online = () => this.resume?.();
     addEventListener("online", this.online);
   }
@@ -31,8 +32,14 @@ class Host {
     this.alert.replaceChildren(...(text ? [h("p", {}, text), retry].filter(Boolean) : []));
   }
 
+  /** Shows what is wrong at its control; above everything while that is not there yet. */
+  fault(root, name, message) {
+    if (showFaults(root, [{ field: name, message }]).length) this.tell(message);
+  }
+
   /** Does some work. Where it fails for want of an answer, says so and offers to do it again; returns whether it was done. */
   async guard(work) {
+    const { turn } = this;
     this.tell("");
     try {
       await work();
@@ -41,6 +48,7 @@ class Host {
     } catch (problem) {
       if (problem.name === "AbortError") return false;
       if (!(problem instanceof Problem)) throw problem;
+      if (turn !== this.turn) return false;  // who has gone on need not hear of it
       await this.complain(problem, () => this.guard(work));
       return false;
     }

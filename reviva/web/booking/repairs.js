@@ -53,7 +53,7 @@ function repairsStep(booking) {
   if (state.repairs.size && !state.quote) ask();
   showPrice();
   const next = () => {
-    if (!state.repairs.size) booking.fault("repairs", locale.say("chooseRepair"));
+    if (!state.repairs.size) host.fault(booking.body, "repairs", locale.say("chooseRepair"));
     else booking.go("time");
   };
   return [

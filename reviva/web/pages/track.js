@@ -163,7 +163,7 @@ function reschedule(section) {
   };
   const move = () => {
     if (times.chosen) act("reschedule", { starts_at: times.chosen.starts_at }, "rescheduled", { "slot-taken": taken });
-    else showFaults(times.element, [{ field: "starts_at", message: locale.say("chooseTime") }]);
+    else host.fault(times.element, "starts_at", locale.say("chooseTime"));
   };
   ask(section, locale.say("reschedule"), [times.element], button(locale.say("rescheduleNow"), move, "main"), "back");
   host.guard(() => times.load());
