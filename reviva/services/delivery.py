@@ -83,7 +83,7 @@ class DeliveryService:
 
     def _settle(self, rows: Sequence[Row], status: NotificationStatus, error: str, **values: Any) -> bool:
         ids, lease = [row["id"] for row in rows], rows[0]["leased_until"]
-        return self.rows.settle(ids, lease, status=status, last_error=error, **values)
+        return bool(self.rows.settle(ids, lease, status=status, last_error=error, **values))
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """A page of messages, newest first unless sorted otherwise."""
