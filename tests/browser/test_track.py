@@ -144,6 +144,19 @@ def test_news_come_by_themselves_where_no_socket_gets_through(street: Street, vi
     expect(page.get_by_role("button", name="Cancel the booking")).to_have_count(0)
 
 
+def test_news_come_at_once_over_a_socket(either: Street, visit: Visit) -> None:
+    made = either.book("listener@example.com")
+    page = visit("about:blank")
+    with page.expect_websocket() as socket:
+        page.goto(track(either, made))
+    expect(page.get_by_text("Confirmed").first).to_be_visible()
+    set_status(either, made, "checked_in")
+    expect(page.get_by_role("status").get_by_text("Updated: Received")).to_be_attached()  # by now it is open
+    with socket.value.expect_event("framereceived"):
+        set_status(either, made, "diagnosing")
+    expect(page.get_by_role("status").get_by_text("Updated: Being examined")).to_be_attached()
+
+
 def test_without_a_good_link_a_new_one_is_mailed(street: Street, visit: Visit) -> None:
     made = street.book("finder@example.com")
     first = street.link("finder@example.com", "track")
