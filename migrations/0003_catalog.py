@@ -35,6 +35,7 @@ def tables(db: Database) -> list[type[Model]]:
         specs = JSONField()
         active = BooleanField()
         title_text = TextField()
+        title_weight = IntegerField()
         search_text = TextField()
         created_at = UTCField()
         updated_at = UTCField()

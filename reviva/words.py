@@ -21,6 +21,9 @@ V = TypeVar("V")
 
 _WORD = re.compile(r"[^\W_]+")
 
+_SIMS = re.compile(r"/(ds|dsn|ss)\b", re.IGNORECASE)
+"""What Samsung adds to a model number where it has two SIM cards, or one."""
+
 MOST_WORDS = 8
 """Of a query; what follows is ignored."""
 
@@ -62,7 +65,7 @@ class Vocabulary:
         return known
 
     def _groups(self, query: str, doubt: bool) -> list[Group]:
-        typed = words(query)[:MOST_WORDS]
+        typed = words(_SIMS.sub(" ", query))[:MOST_WORDS]
         found: list[Group] = []
         while typed:
             pair = "".join(typed[:2])

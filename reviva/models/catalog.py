@@ -47,6 +47,8 @@ class DeviceModel(Base):
     active = BooleanField(default=True)
     title_text = TextField(default="")
     """Brand, name and aliases as search words, between spaces: what ranks a match."""
+    title_weight = IntegerField(default=0)
+    """How much the name says, words in brackets counting less: the plain model comes before its variants."""
     search_text = TextField(default="")
     """The title's words and those of the model numbers and the category: what is searched."""
     created_at = UTCField()

@@ -73,12 +73,12 @@ class DeviceModelRepository(Repository[DeviceModel]):
             raise NotFound(f"There is no model {slug!r}.")
         return int(rows[0]["id"])
 
-    def reword(self, columns: Mapping[int, Mapping[str, str]]) -> None:
+    def reword(self, columns: Mapping[int, Mapping[str, str | int]]) -> None:
         """Gives models (by id) new search words; not a change of a model, so the versions stay."""
         for ids in chunked(columns, BATCH):
             texts = {
                 field: Case(DeviceModel.id, [(id, columns[id][field.name]) for id in ids])
-                for field in (DeviceModel.title_text, DeviceModel.search_text)
+                for field in (DeviceModel.title_text, DeviceModel.title_weight, DeviceModel.search_text)
             }
             DeviceModel.update(texts).where(DeviceModel.id.in_(ids)).bind(self.database).execute()
 
@@ -182,10 +182,13 @@ class PriceRepository(Repository[RepairPrice]):
 
 @lru_cache(4096)
 def spoken(kind: Backend, groups: tuple[Group, ...], every: bool) -> tuple[str, tuple[str, ...]]:
-    """What a query's groups are in a database's own words, and the patterns of whole words that rank what it finds."""
+    """What a query's groups are in a database's own words, and the patterns of titles that rank what it finds: its
+    words in the order typed, and each of them whole."""
     distinct = dict.fromkeys(word for group in groups for alternative in group for word in alternative)
+    phrase = " ".join(word for group in groups for word in group[0])
     match = (fts5 if kind == "sqlite" else tsquery)(groups, every=every)
-    return match, tuple(f"% {word} %" for word in distinct)[:12]
+    patterns = ([f"% {phrase}%"] if " " in phrase else []) + [f"% {word} %" for word in distinct]
+    return match, tuple(patterns[:12])
 
 
 @cache
@@ -201,13 +204,13 @@ def listing(kind: Backend, filters: tuple[str, ...], matched: bool) -> Any:
 
 
 def distance(exact: int) -> Any:
-    """How far a model's title is from a query of so many words: fewer of them whole, a longer title, an older model."""
+    """How far a model is from a query of so many patterns: fewer of them met, a name that says more, an older model."""
     hits = [
         NodeList((SQL("CASE WHEN"), DeviceModel.title_text, SQL("LIKE"), Param(f"word_{n}"), SQL("THEN 1 ELSE 0 END")))
         for n in range(exact)
     ]
     whole: Any = NodeList(hits, glue=" + ", parens=True)
-    return fn.LENGTH(DeviceModel.title_text) * 1_000 - (DeviceModel.year - 1_900) - whole * 1_000_000
+    return DeviceModel.title_weight * 1_000 - (DeviceModel.year - 1_900) - whole * 1_000_000
 
 
 MATCH: dict[Backend, Any] = {

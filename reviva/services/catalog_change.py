@@ -230,7 +230,7 @@ def repair_view(row: RepairType, category: str) -> Row:
     return picked(row, REPAIR) | {"category": category}
 
 
-def found_by(model: Mapping[str, Any], category: Category, brand: Brand) -> dict[str, str]:
+def found_by(model: Mapping[str, Any], category: Category, brand: Brand) -> dict[str, str | int]:
     """A model's search words."""
     return search_columns(
         str(category.slug), str(brand.name), brand.aliases, model["name"], model["aliases"], model["model_numbers"]

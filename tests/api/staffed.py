@@ -54,7 +54,7 @@ def _furnish(services: Services) -> None:
         brand = BrandRepository(database).create(slug=slug, name=name)
         model = DeviceModelRepository(database).create(
             category=phone.id, brand=brand.id, slug=f"{slug}-one", name="One", year=2022, tier="mid",
-            title_text=f" {slug} one ", search_text=f"{slug} one phone", **now,
+            title_text=f" {slug} one ", title_weight=8, search_text=f"{slug} one phone", **now,
         )  # fmt: skip
         PriceRepository(database).create_many(
             {"model": model.id, "repair": repairs[repair].id, "currency": "GBP", "amount": amount}
