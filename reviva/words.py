@@ -94,7 +94,12 @@ class Vocabulary:
             return known
         apart = tuple(self.split(word))
         alike = () if apart else tuple((near,) for near in self.near(word))
-        return remember(self._guesses, word, apart or alike or tuple(self.split_near(word)))
+        return remember(self._guesses, word, apart or alike or self.shortened(word) or tuple(self.split_near(word)))
+
+    def shortened(self, word: str) -> Group:
+        """`dw0009na` as (dw000): how a number begins that says more, on a label, than the model's."""
+        likely = (word[:end] for end in range(len(word) - 1, 3, -1) if any(c.isdigit() for c in word[:end]))
+        return tuple((start,) for start in likely if not start.isdigit() and self.begins(start))[:1]
 
     def split(self, word: str) -> Iterator[Alternative]:
         """`galaxys21` as (galaxy, s21): a known word of at least three letters, then the beginning of another."""

@@ -185,10 +185,10 @@ def spoken(kind: Backend, groups: tuple[Group, ...], every: bool) -> tuple[str, 
     """What a query's groups are in a database's own words, and the patterns of titles that rank what it finds: its
     words in the order typed, and each of them whole."""
     distinct = dict.fromkeys(word for group in groups for alternative in group for word in alternative)
-    phrase = " ".join(word for group in groups for word in group[0])
+    typed = {" ".join(word for group in groups for word in group[at]) for at in (0, -1)}
+    phrases = [f"% {phrase}%" for phrase in sorted(typed) if " " in phrase]
     match = (fts5 if kind == "sqlite" else tsquery)(groups, every=every)
-    patterns = ([f"% {phrase}%"] if " " in phrase else []) + [f"% {word} %" for word in distinct]
-    return match, tuple(patterns[:12])
+    return match, (*phrases, *[f"% {word} %" for word in distinct])[:12]
 
 
 @cache

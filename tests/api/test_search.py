@@ -65,12 +65,57 @@ BEST = {
     "redminote10": "Xiaomi Redmi Note 10",
     "pixel 6a": "Google Pixel 6a",
     "nintendo swich": "Nintendo Switch",
+    "iphone se 2": "Apple iPhone SE (2nd generation)",
+    "iphone se 2020": "Apple iPhone SE (2nd generation)",
+    "ipad 9": "Apple iPad (9th generation)",
+    "mac book pro 2019 16": "Apple MacBook Pro (16-inch, 2019)",
+    "apple watch 3": "Apple Watch Series 3 (38mm)",
+    "huawei watch gt 2": "Huawei Watch GT 2 (42mm)",
+    "galaxy tab a 10.1": "Samsung Galaxy Tab A 10.1 (2019)",
+    "redmi note 8": "Xiaomi Redmi Note 8",
+    "surface pro7": "Microsoft Surface Pro 7",
+    "surface laptop 3": "Microsoft Surface Laptop 3 (15-inch)",
+    "ps4": "Sony PlayStation 4 Pro",
+    "ps5 slim": "Sony PlayStation 5 Slim",
+    "xbox one s": "Microsoft Xbox One S",
+    "samsung s 21": "Samsung Galaxy S21",
+    "my samsung galaxy s10 is broken": "Samsung Galaxy S10",
+    "handy iphone 12 display kaputt": "Apple iPhone 12",
+    "sgrin iphone 11 wedi torri": "Apple iPhone 11",
+    "mae fy ipad 7 wedi torri": "Apple iPad (7th generation)",
 }
+
+LABELLED = {
+    "SM-G991B": "Samsung Galaxy S21",
+    "SM-A528B/DS": "Samsung Galaxy A52s 5G",
+    "SM-G991BZKD": "Samsung Galaxy S21",
+    "82H802FJUK": "Lenovo IdeaPad 3 15ITL6",
+    "15-dw0009na": "HP 15-dw0000",
+    "HP Laptop 15-dw0xxx": "HP 15-dw0000",
+    "A315-56-32TH": "Acer Aspire 3 A315-56",
+    "CUH-7216B": "Sony PlayStation 4 Pro",
+    "RMX3085": "realme Realme 8",
+}
+"""What is printed on a device: more of a number than the model's, or a number with what a seller adds."""
 
 
 @pytest.mark.parametrize("typed", BEST)
 def test_the_best_match_comes_first(search: Search, typed: str) -> None:
     assert names(search(typed))[0] == BEST[typed]
+
+
+@pytest.mark.parametrize("typed", LABELLED)
+def test_what_a_label_says_finds_the_model(search: Search, typed: str) -> None:
+    assert names(search(typed))[0] == LABELLED[typed]
+
+
+@pytest.mark.parametrize(
+    "base", ["iphone 12", "iphone 16", "galaxy s22", "pixel 7", "poco x3", "mi 11", "fenix 7", "switch", "steam deck"]
+)
+def test_a_model_comes_before_its_variants(search: Search, base: str) -> None:
+    first, *others = names(search(base))
+    assert first.casefold().endswith(base)
+    assert [name for name in others if name.startswith(first)]
 
 
 @pytest.mark.parametrize(
