@@ -115,7 +115,7 @@ class SeedingService:
             {"model": model.id, "repair": repair.id, "currency": currency, "amount": price(row, model.tier, model.year)}
             for model in self.models.unpriced()
             for repair, row in offers.get(model.category_id, ())
-            if not row["needs"] or model.specs.get(row["needs"])
+            if has(model.specs, row["needs"])
         )
 
     def _rules(self) -> int:
@@ -165,6 +165,12 @@ def device(row: dict[str, str], category: str, brand: Any) -> dict[str, Any]:
         "specs": specs,
         **search_columns(category, brand.name, brand.aliases, row["name"], aliases, numbers),
     }
+
+
+def has(specs: dict[str, Any], needs: str) -> bool:
+    """Whether a model has what a repair needs: a `spec` that is known, or a `spec=value`; nothing is always there."""
+    name, _, value = needs.partition("=")
+    return not name or (specs.get(name) == value if value else bool(specs.get(name)))
 
 
 def price(row: dict[str, str], tier: str, year: int) -> int:

@@ -78,3 +78,12 @@ def test_every_model_has_a_price_for_some_repair_and_none_of_another_category(se
     strange = RepairPrice.select().join(DeviceModel).switch(RepairPrice).join(RepairType)
     assert not strange.where(DeviceModel.category != RepairType.category).exists()
     assert not RepairPrice.select().where(RepairPrice.amount <= 0).exists()
+
+
+def test_a_repair_is_priced_only_where_the_model_has_what_it_mends(seeded: Database) -> None:
+    priced = RepairPrice.select(RepairType.slug, DeviceModel.slug).join(DeviceModel).switch(RepairPrice)
+    offered = set(priced.join(RepairType).where(DeviceModel.slug.startswith("nintendo-switch-lite")).tuples())
+    offered |= set(priced.join(RepairType).where(DeviceModel.slug == "sony-playstation-5").tuples())
+    assert {repair for repair, model in offered if model.startswith("nintendo")} >= {"screen", "battery", "joystick"}
+    assert {model for repair, model in offered if repair == "disc-drive"} == {"sony-playstation-5"}
+    assert {model for repair, model in offered if repair == "screen"} == {"nintendo-switch-lite"}
