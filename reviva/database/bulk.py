@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from peewee import Database, Model
 
 from reviva.database.ddl import backend
+from reviva.database.transfer import unescape
 
 Value = str | int | None
 NULL: Final = "\\N"
@@ -29,8 +30,12 @@ class Shape(NamedTuple):
     @property
     def line(self) -> str:
         """A %-format for a row's varying values, as a line of PostgreSQL's COPY text."""
-        fixed = [NULL if value is None else str(value).replace("%", "%%") for _, value in self.constants]
-        return "\t".join(["%s"] * len(self.columns) + fixed) + "\n"
+        return "\t".join(["%s"] * len(self.columns)) + self.end.replace("%", "%%")
+
+    @property
+    def end(self) -> str:
+        """The rest of a line behind the values that vary."""
+        return "".join(f"\t{NULL if value is None else value}" for _, value in self.constants) + "\n"
 
     @property
     def listed(self) -> str:
@@ -48,7 +53,22 @@ def escape(text: str) -> str:
 def copy(database: Database, shape: Shape, lines: bytes) -> None:
     """Adds rows to a table of PostgreSQL."""
     with database.connection().cursor() as cursor:
-        cursor.copy_expert(f"COPY {shape.table} ({shape.listed}) FROM STDIN", BytesIO(lines), size=1 << 18)
+        # In one piece: for each it would wait its turn with the thread that makes the next lines.
+        cursor.copy_expert(f"COPY {shape.table} ({shape.listed}) FROM STDIN", BytesIO(lines), size=len(lines) + 1)
+
+
+def load(database: Database, shape: Shape, lines: bytes) -> None:
+    """Adds rows to a table of either kind, from lines."""
+    if backend(database) == "postgresql":
+        copy(database, shape, lines)
+        return
+    places = ", ".join("?" * len(shape.listed.split(",")))
+    rows = ([_value(text) for text in line.split(b"\t")] for line in lines.split(b"\n")[:-1])
+    database.connection().executemany(f"INSERT INTO {shape.table} ({shape.listed}) VALUES ({places})", rows)
+
+
+def _value(text: bytes) -> str | None:
+    return None if text == b"\\N" else unescape(text).decode()
 
 
 def insert(database: Database, shape: Shape, rows: Sequence[Sequence[Any]], rule: str = "") -> None:
@@ -132,7 +152,7 @@ def give_out_from(database: Database, table: str, next_id: int) -> None:
 
 @contextmanager
 def rebuilding(database: Database, tables: Sequence[str]) -> Iterator[None]:
-    """Inside: without secondary indexes and foreign keys. Afterwards they are there again, and every row was checked.
+    """Inside: without indexes, and on PostgreSQL without keys. Afterwards they are there again, all rows were checked.
 
     In one transaction, which keeps everybody else out of the tables. Many times faster where the rows that are added
     are not few against those that are there.
@@ -154,20 +174,22 @@ def _sqlite(database: Database, tables: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _postgresql(database: Database, tables: Sequence[str]) -> list[tuple[str, str]]:
-    """What takes each foreign key from or to the tables, and each index without a constraint, away and back."""
-    keys = database.execute_sql(
+    """What takes away, and what brings back: foreign keys from or to the tables, indexes, and last the other keys."""
+    constraints = database.execute_sql(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE contype = 'f' AND (conrelid = ANY(%s::regclass[]) OR confrelid = ANY(%s::regclass[])) ORDER BY 1, 2",
-        (list(tables), list(tables)),
+        " WHERE contype = 'f' AND (conrelid = ANY(%s::regclass[]) OR confrelid = ANY(%s::regclass[]))"
+        " OR contype IN ('p', 'u') AND conrelid = ANY(%s::regclass[]) ORDER BY contype <> 'f', 1, 2",
+        (list(tables),) * 3,
     ).fetchall()
     indexes = database.execute_sql(
         "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index"
         " WHERE indrelid = ANY(%s::regclass[])"
-        " AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid) ORDER BY 1",
+        " AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid AND conrelid = indrelid) ORDER BY 1",
         (list(tables),),
     ).fetchall()
-    return [
-        *((f"ALTER TABLE {table} DROP CONSTRAINT {name}", f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
-          for table, name, definition in keys),
-        *((f"DROP INDEX {name}", definition) for name, definition in indexes),
-    ]  # fmt: skip
+    keys = [
+        (f"ALTER TABLE {table} DROP CONSTRAINT {name}", f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
+        for table, name, definition in constraints
+    ]
+    foreign = sum("FOREIGN KEY" in create for _, create in keys)
+    return [*keys[:foreign], *((f"DROP INDEX {name}", create) for name, create in indexes), *keys[foreign:]]

@@ -30,10 +30,9 @@ class SlotRepository:
             taken.setdefault(row["starts_at"], set()).add(row["bench_id"])
         return taken
 
-    def any_of(self, benches: Sequence[int]) -> bool:
-        """Whether any of some benches was ever taken."""
-        query = S.select(S.bench).where(S.bench.in_(benches)).limit(1)
-        return bool(list(query.bind(self.database).tuples().execute()))
+    def forget(self, before: datetime) -> int:
+        """Removes steps that are long past: nobody asks any more whether a bench was free then."""
+        return int(S.delete().where(S.starts_at < before).bind(self.database).execute())
 
     def take(self, bench: int, steps: Sequence[datetime], booking: int, held_until: datetime | None) -> bool:
         """Takes a bench's steps for a booking: all of them or none. Whether it could.

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from peewee import Database
 
 from reviva import clock
 from reviva.database import bulk
-from reviva.database.ddl import backend
-from reviva.errors import Conflict, RevivaError
+from reviva.errors import Conflict
+from reviva.models.booking import Booking
 from reviva.models.user import Role
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.catalog import DeviceModelRepository
 from reviva.repositories.pricing import RuleRepository
 from reviva.repositories.shop import BenchRepository, HoursRepository, ShopRepository
-from reviva.repositories.slot import SlotRepository
 from reviva.repositories.user import UserRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.calendar import DAY
-from reviva.services.demo_history import CHUNK, SHAPES, Place, Plan, Rows, benches_needed, chunks
+from reviva.services.demo_history import CHUNK, SHAPES, Lines, Place, Plan, benches_needed, chunks
 from reviva.services.demo_pool import jobs, popular
 from reviva.services.figure import FigureService
 from reviva.services.shop import OpenShop, ShopService
@@ -44,9 +42,7 @@ class DemoService:
             ShopRepository(database), HoursRepository(database), BenchRepository(database),
         )  # fmt: skip
         self.models, self.rules = DeviceModelRepository(database), RuleRepository(database)
-        self.bookings, self.slots, self.users = (
-            BookingRepository(database), SlotRepository(database), UserRepository(database),
-        )  # fmt: skip
+        self.bookings, self.users = BookingRepository(database), UserRepository(database)
 
     def make(
         self, actor: Actor, count: int, days: int, seed: int, told: Callable[[int], None] = lambda done: None
@@ -76,19 +72,17 @@ class DemoService:
         offers = [self.models.detail(model["slug"], base.shop.currency) for model in popular(rng, models, now.year)]
         if not offers:
             raise Conflict("There is no price list: run `reviva seed` first.")
-        plain = backend(self.database) == "sqlite"
         plan = Plan(
             seed, count, days, int(now.timestamp()), base.shop.currency, base.shop.buffer_minutes,
             (Place(base.shop.id, base.calendar, base.benches, ()),),
             tuple(jobs(rng, offers, base.shop, self.rules.in_force(), now)),
             {table: bulk.first_free(self.database, table) for table in SHAPES if table != "booking_slot"},
-            None if plain else bulk.NULL, str if plain else bulk.escape,
         )  # fmt: skip
         return replace(plan, places=tuple(self.places(base, benches_needed(plan))))
 
     def places(self, base: OpenShop, benches: int) -> Iterator[Place]:
-        """Shops with so many benches that are free all the time: the first one, where it is, and new ones like it."""
-        if base.benches and not self.slots.any_of(base.benches):
+        """Shops with so many benches that nobody ever had: the first one, where they are, and new ones like it."""
+        if base.benches and not self.bookings.exists(Booking.bench.in_(base.benches)):
             benches -= len(base.benches)
             yield Place(base.shop.id, base.calendar, base.benches, self.staff(base.shop.slug, len(base.benches)))
         while benches > 0:
@@ -122,59 +116,23 @@ class DemoService:
 
     def load(self, plan: Plan, told: Callable[[int], None]) -> None:
         """Makes the rows and adds them."""
-        after: dict[str, int] = {}
-        if backend(self.database) == "sqlite":
-            for rows in chunks(plan):
-                for table, shape in SHAPES.items():
-                    bulk.insert(self.database, shape, rows[table])
-                told(len(rows["booking"]))
-            return
-        for made, lines in produced(plan):
+        free = dict(plan.first)
+        for lines in produced(plan):
             for table, shape in SHAPES.items():
                 count, text = lines[table]
-                after[table] = after.get(table, 0) + count
-                bulk.copy(self.database, shape, text)
-            told(made)
-        for table, first in plan.first.items():
-            bulk.give_out_from(self.database, table, first + after[table])
+                bulk.load(self.database, shape, text)
+                if table in free:
+                    free[table] += count
+            told(lines["booking"][0])
+        for table, next_id in free.items():
+            bulk.give_out_from(self.database, table, next_id)
 
 
-Lines = dict[str, tuple[int, bytes]]
-"""For each table: how many lines, and the lines."""
-
-
-def produced(plan: Plan) -> Iterator[tuple[int, Lines]]:
-    """The chunks as lines, made by another process while this one waits for the database: that uses a second core."""
-    if plan.count <= CHUNK:
-        yield from map(as_lines, chunks(plan))
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would share our connection
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_produce, args=(theirs,), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        ours.send(plan)
-        while (part := ours.recv()) is not None:
-            yield part
-    except (EOFError, BrokenPipeError):
-        raise RevivaError("The process that makes the bookings has died.") from None
-    finally:
-        ours.close()
-        process.join()
-
-
-def _produce(pipe: Any) -> None:
-    connection: Connection = pipe
-    for rows in chunks(connection.recv()):
-        connection.send(as_lines(rows))
-    connection.send(None)
-
-
-def as_lines(rows: Rows) -> tuple[int, Lines]:
-    """How many bookings a chunk has, and its lines."""
-    lines = {}
-    for table, shape in SHAPES.items():
-        line = shape.line
-        lines[table] = len(rows[table]), "".join([line % row for row in rows[table]]).encode()
-    return len(rows["booking"]), lines
+def produced(plan: Plan) -> Iterator[Lines]:
+    """The chunks, each made by another thread while PostgreSQL takes the one before: that uses a second core."""
+    making = chunks(plan)
+    with ThreadPoolExecutor(1, "demo") as maker:
+        coming = maker.submit(next, making, None)
+        while (lines := coming.result()) is not None:
+            coming = maker.submit(next, making, None)
+            yield lines

@@ -1,18 +1,18 @@
-"""Bookings that might have happened: when people come, how repairs go, what they are told. Rows only, no database.
+"""Bookings that might have happened: when people come, how repairs go, what they are told. Lines only, no database.
 
-The same plan makes the same rows. Times are whole seconds since 1970 until a row is made of them.
+The same plan makes the same rows. Times are whole seconds since 1970 until a line is made of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from random import Random
-from typing import Any, Final
+from typing import Final, NamedTuple
 
-from reviva.database.bulk import Shape
+from reviva.database.bulk import NULL, Shape, escape
 from reviva.models.shop import STEP_MINUTES
 from reviva.services.booking_status import OVER
 from reviva.services.calendar import DAY, Calendar
@@ -24,12 +24,13 @@ AHEAD: Final = 14
 """Days into the future for which there are appointments."""
 TOLD_DAYS: Final = 60
 HEARD_DAYS: Final = 7
-"""For how long messages and events are kept."""
+"""For how long messages, with the benches' time, and events are kept."""
 FULL: Final = 0.62
 """The part of its benches' time that a shop sells on its average day."""
 
 MINUTE: Final = 60
 HOUR: Final = 60 * MINUTE
+EPOCH: Final = date(1970, 1, 1)
 A_DAY: Final = 24 * HOUR
 STEP: Final = STEP_MINUTES * MINUTE
 RHYTHM: Final = (1.25, 1.05, 0.95, 0.95, 1.1, 1.3, 0.8)
@@ -71,10 +72,14 @@ SHAPES: Final = {
     )
 }  # fmt: skip
 """The tables that are filled, each after those it refers to."""
+END: Final = {table: shape.end for table, shape in SHAPES.items()}
 
-Rows = dict[str, list[tuple[Any, ...]]]
-Step = tuple[str | None, str, int]
-"""From which status, to which, when."""
+Lines = dict[str, tuple[int, bytes]]
+"""For each table, how many rows, and their lines as COPY takes them."""
+Step = tuple[str, str, int]
+"""From which status, as a line has it, to which, when."""
+EARLY: Final = frozenset((NULL, "pending"))
+"""The statuses that nobody who works there has had to do with."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,6 @@ class Plan:
     jobs: tuple[Job, ...]
     first: dict[str, int]
     """The first free id of each table."""
-    null: str | None
-    escape: Callable[[str], str] = field(default=str)
-    """How a text goes into a line."""
 
     @property
     def today(self) -> date:
@@ -139,13 +141,15 @@ def benches_needed(plan: Plan) -> int:
     )  # fmt: skip
 
 
-def appointments(plan: Plan, rng: Random) -> Iterator[tuple[Place, int, int, Job]]:
-    """(place, bench, start, job) of each booking, day by day; no bench has two at a time.
+def appointments(plan: Plan, rng: Random) -> Iterator[tuple[Place, int, int, int]]:
+    """(place, bench, start, number of the job) of each booking, day by day; no bench has two at a time.
 
     What does not fit into a day is left for the next, and what is left at the end goes on for as long as it takes.
     """
     quota, left = dict(quotas(plan)), 0
     day, last = min(quota), max(quota)
+    lengths = [(job.minutes * MINUTE, steps(job.minutes + plan.buffer) * STEP) for job in plan.jobs]
+    grid = plan.places[0].calendar.grid * MINUTE
     while day <= last or left:
         left += quota.get(day, 0)
         lanes = [
@@ -155,29 +159,37 @@ def appointments(plan: Plan, rng: Random) -> Iterator[tuple[Place, int, int, Job
         rng.shuffle(lanes)
         for n, (place, bench, opens, closes) in enumerate(lanes):
             share = left / (len(lanes) - n)
-            for start, job in lane(plan, rng, opens, closes, int(share + rng.random())):
+            for start, number in lane(rng, lengths, grid, opens, closes, int(share + rng.random())):
                 left -= 1
-                yield place, bench, start, job
+                yield place, bench, start, number
         day += DAY
 
 
-def lane(plan: Plan, rng: Random, opens: int, closes: int, count: int) -> Iterator[tuple[int, Job]]:
-    """At most so many jobs one after the other on a bench, with gaps between them, on the shop's grid."""
-    chosen = [plan.jobs[int(rng.random() * len(plan.jobs))] for _ in range(count)]
-    spare = closes - opens - sum(steps(job.minutes + plan.buffer) for job in chosen) * STEP
-    grid, at = plan.places[0].calendar.grid * MINUTE, opens
-    for n, job in enumerate(chosen):
+def lane(
+    rng: Random, lengths: Sequence[tuple[int, int]], grid: int, opens: int, closes: int, count: int
+) -> list[tuple[int, int]]:
+    """At most so many jobs one after the other on a bench, with gaps between them, on the shop's grid.
+
+    `lengths` has, for each job, its seconds, and those of the bench's time that it takes; `grid` is in seconds too.
+    """
+    chance, kinds = rng.random, len(lengths)
+    chosen = [int(chance() * kinds) for _ in range(count)]
+    spare = closes - opens - sum([lengths[number][1] for number in chosen])
+    at = opens
+    placed: list[tuple[int, int]] = []
+    for number in chosen:
+        works, takes = lengths[number]
         if spare > 0:
-            gap = int(rng.random() * 2 * spare / (count - n + 1))
+            gap = int(chance() * 2 * spare / (count - len(placed) + 1))
             at, spare = at + gap, spare - gap
         at += -at % grid
-        if at + job.minutes * MINUTE > closes:
-            return
-        yield at, job
-        at += steps(job.minutes + plan.buffer) * STEP
+        if at + works > closes:
+            break
+        placed.append((at, number))
+        at += takes
+    return placed
 
 
-@cache
 def steps(minutes: int) -> int:
     """How many steps of a bench's time so many minutes take."""
     return -(-minutes // STEP_MINUTES)
@@ -190,7 +202,7 @@ ROADS: Final = (
     (("checked_in", 0), ("diagnosing", 1), ("awaiting_approval", 1), ("in_repair", 2)),
     (("checked_in", 0), ("diagnosing", 1)),
 )
-ODDS: Final = (0.72, 0.86, 0.93, 0.98, 1.0)
+ODDS: Final = (0.72, 0.86, 0.93, 0.98)
 WAITS: Final = ((-5 * MINUTE, 10 * MINUTE), (5 * MINUTE, 25 * MINUTE), (HOUR, 20 * HOUR), (A_DAY, 4 * A_DAY))
 """Seconds that pass before a step, by its kind: arriving, next in the workshop, an answer, parts."""
 
@@ -198,10 +210,10 @@ WAITS: Final = ((-5 * MINUTE, 10 * MINUTE), (5 * MINUTE, 25 * MINUTE), (HOUR, 20
 def story(rng: Random, created: int, start: int, end: int, now: int) -> list[Step]:
     """What happened to a booking until now."""
     chance = rng.random
-    told: list[Step] = [(None, "confirmed", created)]
+    told: list[Step] = [(NULL, "confirmed", created)]
     if chance() < 0.2:
         answered = created + int(min(chance() * 6 * HOUR, (start - created) * 0.5))
-        told = [(None, "pending", created), ("pending", "confirmed", answered)]
+        told = [(NULL, "pending", created), ("pending", "confirmed", answered)]
     fate, confirmed = chance(), told[-1][2]
     if fate < 0.08:
         told.append((told[-1][1], "cancelled", confirmed + int(chance() * (start - confirmed))))
@@ -209,7 +221,7 @@ def story(rng: Random, created: int, start: int, end: int, now: int) -> list[Ste
         told.append(("confirmed", "no_show", start + 30 * MINUTE))
     elif start < now:
         at, before, luck = start, "confirmed", chance()
-        for status, wait in ROADS[next(n for n, odds in enumerate(ODDS) if luck < odds)]:
+        for status, wait in ROADS[bisect(ODDS, luck)]:
             least, most = WAITS[wait]
             at += int(least + chance() * (most - least))
             told.append((before, status, at))
@@ -222,27 +234,35 @@ def story(rng: Random, created: int, start: int, end: int, now: int) -> list[Ste
     return told
 
 
+PAIRS: Final = [one + other for one in ALPHABET for other in ALPHABET]
+
+
 def reference(id: int) -> str:
     """A booking's reference: each id has another one, and neighbours look nothing alike."""
     mixed = (id * 0x9E3779B97F4A7C15 + 0x5DEECE66D) % 2**40
-    return "RV-" + "".join([ALPHABET[mixed >> shift & 31] for shift in (35, 30, 25, 20, 15, 10, 5, 0)])
+    return f"RV-{PAIRS[mixed >> 30]}{PAIRS[mixed >> 20 & 1023]}{PAIRS[mixed >> 10 & 1023]}{PAIRS[mixed & 1023]}"
 
 
 class Clockface:
     """Times as text, put together from days and seconds of the day that are spelt once."""
 
     def __init__(self) -> None:
+        self.days = [f"{EPOCH + n * DAY} " for n in range(50_000)]
         self.seconds = [f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}.000000+00:00" for s in range(A_DAY)]
-        self.days: dict[int, str] = {}
+        self._steps: dict[int, list[str]] = {}
 
     def __call__(self, at: int) -> str:
-        day, second = divmod(at, A_DAY)
-        if day not in self.days:
-            self.days[day] = datetime.fromtimestamp(day * A_DAY, UTC).strftime("%Y-%m-%d ")
-        return self.days[day] + self.seconds[second]
+        return self.days[at // A_DAY] + self.seconds[at % A_DAY]
+
+    def steps(self, start: int, until: int) -> list[str]:
+        """The steps of a bench's time from one instant until before another, which is no day later."""
+        day, first = start // A_DAY, start % A_DAY // STEP
+        if day not in self._steps:
+            self._steps[day] = [self(at) for at in range(day * A_DAY, (day + 2) * A_DAY, STEP)]
+        return self._steps[day][first : first + -((start - until) // STEP)]
 
 
-def chunks(plan: Plan) -> Iterator[Rows]:
+def chunks(plan: Plan) -> Iterator[Lines]:
     """The rows of all tables, some thousand bookings at a time."""
     writer = Writer(plan)
     for made, appointment in enumerate(appointments(plan, writer.rng), 1):
@@ -252,18 +272,45 @@ def chunks(plan: Plan) -> Iterator[Rows]:
     yield writer.take()
 
 
+class Ware(NamedTuple):
+    """What is the same in the lines of every booking of a job, spelt once."""
+
+    length: int
+    """Seconds."""
+    taken: int
+    """Seconds of the bench's time."""
+    words: str
+    price: str
+    model: str
+    urgency: str
+    items: tuple[str, ...]
+
+
 class Writer:
-    """Makes rows of appointments."""
+    """Makes lines of appointments: one f-string a row, for making a million bookings is mostly spelling them."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan, self.rng, self.text = plan, Random(plan.seed + 1), Clockface()
-        self.next = dict(plan.first)
-        self.rows: Rows = {table: [] for table in SHAPES}
-        self.words = [plan.escape(job.words) for job in plan.jobs]
+        self.next, self.before = dict(plan.first), dict(plan.first)
+        self.lines: dict[str, list[str]] = {table: [] for table in SHAPES}
+        self.slots, self.kept_from = 0, -(-(plan.now - TOLD_DAYS * A_DAY) // STEP) * STEP
+        self.wares = [
+            Ware(
+                job.minutes * MINUTE, steps(job.minutes + plan.buffer) * STEP, escape(job.words),
+                f"{plan.currency}\t{job.total}", f"\t{job.model}\t", f"\t{job.urgency}\t",
+                tuple(
+                    f"{position}\t{repair}\t{escape(name)}\t{minutes}\t{base}\t{escape(adjustments)}\t{price}\n"
+                    for position, (repair, name, minutes, base, adjustments, price) in enumerate(job.items)
+                ),
+            )
+            for job in plan.jobs
+        ]  # fmt: skip
 
-    def take(self) -> Rows:
+    def take(self) -> Lines:
         """The rows since the last time."""
-        taken, self.rows = self.rows, {table: [] for table in SHAPES}
+        counts = {table: id - self.before[table] for table, id in self.next.items()} | {"booking_slot": self.slots}
+        taken = {table: (counts[table], "".join(lines).encode()) for table, lines in self.lines.items()}
+        self.lines, self.before, self.slots = {table: [] for table in SHAPES}, dict(self.next), 0
         return taken
 
     def id(self, table: str) -> int:
@@ -272,55 +319,73 @@ class Writer:
         self.next[table] = id + 1
         return id
 
-    def booking(self, place: Place, bench: int, start: int, job: Job) -> None:
+    def booking(self, place: Place, bench: int, start: int, job: int) -> None:
         """One booking with all that belongs to it."""
-        plan, rng, text, null = self.plan, self.rng, self.text, self.plan.null
-        id, end = self.id("booking"), start + job.minutes * MINUTE
-        created = min(
-            start - int(2 * HOUR + rng.expovariate(1 / (2.5 * A_DAY))), plan.now - int(rng.random() * 3 * A_DAY)
+        now, rng, text, lines, ware = self.plan.now, self.rng, self.text, self.lines, self.wares[job]
+        id, end = self.id("booking"), start + ware.length
+        created = min(start - int(2 * HOUR + rng.expovariate(1 / (2.5 * A_DAY))), now - int(rng.random() * 3 * A_DAY))
+        told = story(rng, created, start, end, now)
+        customer, who = self.customer(created)
+        named, (before, status, changed) = reference(id), told[-1]
+        works = before not in EARLY and status not in ("cancelled", "no_show")
+        technician = place.technicians[bench % len(place.technicians)] if works else NULL
+        last = text(changed)
+        lines["booking"].append(
+            f"{id}\t{named}\t{place.id}\t{customer}{ware.model}{bench}\t{technician}\t{status}{ware.urgency}"
+            f"{text(start)}\t{text(end)}\t{ware.price}\trv {named[3:].lower()} {who.found_by} {ware.words}"
+            f"\t{text(created)}\t{last}\t{last if status == 'completed' else NULL}\t{len(told)}{END['booking']}"
         )
-        told = story(rng, created, start, end, plan.now)
-        customer = self.customer(created)
-        who = person(customer)
-        named, status, changed = reference(id), told[-1][1], told[-1][2]
-        works = len(told) > 1 and told[-1][0] not in (None, "pending") and status not in ("cancelled", "no_show")
-        technician = place.technicians[bench % len(place.technicians)] if works else null
-        self.rows["booking"].append((
-            id, named, place.id, customer, job.model, bench, technician, status, job.urgency, text(start), text(end),
-            plan.currency, job.total, f"rv {named[3:].lower()} {who.found_by} {job.words}", text(created),
-            text(changed), text(changed) if status == "completed" else null, len(told),
-        ))  # fmt: skip
-        items, history = self.rows["booking_item"], self.rows["booking_history"]
-        for position, (repair, name, minutes, base, adjustments, price) in enumerate(job.items):
-            items.append((self.id("booking_item"), id, position, repair, name, minutes, base, adjustments, price))
-        for before, after, at in told:
-            by = technician if before not in (None, "pending") else null
-            history.append((self.id("booking_history"), id, before or null, after, text(at), "", by))
-        until = start + steps(job.minutes + plan.buffer) * STEP
-        if status in OVER:
-            until = min(until, changed)  # what was left of its time was given back
-        slots = self.rows["booking_slot"]
-        for at in range(start, until, STEP):
-            slots.append((bench, text(at), id))
-        if changed > plan.now - TOLD_DAYS * A_DAY or start > plan.now:
+        for item in ware.items:
+            lines["booking_item"].append(f"{self.id('booking_item')}\t{id}\t{item}")
+        self.history(id, told, technician)
+        until = start + ware.taken
+        if status in OVER and changed < until:
+            until = changed  # the rest was given back
+        if (kept_from := max(start, self.kept_from)) < until:
+            self.bench_time(id, bench, kept_from, until)
+        if changed > now - TOLD_DAYS * A_DAY or start > now:
             self.messages(id, named, customer, who, told, start)
-        if changed > plan.now - HEARD_DAYS * A_DAY:
-            for before, after, at in told:
-                was = f'"{before}"' if before else "null"
-                data = f'{{"from":{was},"to":"{after}"}}'
-                self.rows["event"].append((self.id("event"), f"booking:{named}", text(at), data))
+            if changed > now - HEARD_DAYS * A_DAY:
+                self.events(named, told)
 
-    def customer(self, created: int) -> int:
+    def history(self, booking: int, told: list[Step], technician: int | str) -> None:
+        """The steps of a booking."""
+        id, days, seconds = self.next["booking_history"], self.text.days, self.text.seconds
+        self.next["booking_history"] = id + len(told)
+        self.lines["booking_history"] += [
+            f"{n}\t{booking}\t{before}\t{after}\t{days[at // A_DAY]}{seconds[at % A_DAY]}\t"
+            f"\t{NULL if before in EARLY else technician}\n"
+            for n, (before, after, at) in enumerate(told, id)
+        ]
+
+    def bench_time(self, booking: int, bench: int, start: int, until: int) -> None:
+        """The steps of a bench's time that a booking takes."""
+        times = self.text.steps(start, until)
+        self.slots += len(times)
+        between = f"\t{booking}\n{bench}\t"
+        self.lines["booking_slot"].append(f"{bench}\t{between.join(times)}\t{booking}\n")
+
+    def events(self, named: str, told: list[Step]) -> None:
+        """The steps of a booking as they were heard live."""
+        for before, after, at in told:
+            was = "null" if before == NULL else f'"{before}"'
+            self.lines["event"].append(
+                f'{self.id("event")}\tbooking:{named}\t{self.text(at)}\t{{"from":{was},"to":"{after}"}}{END["event"]}'
+            )
+
+    def customer(self, created: int) -> tuple[int, Person]:
         """Somebody new, or, more and more often, somebody who was here before: a few of them very often."""
         first, known = self.plan.first["customer"], self.next["customer"] - self.plan.first["customer"]
         if known and self.rng.random() < 0.55:
-            return first + int(known * self.rng.random() ** 3)
+            id = first + int(known * self.rng.random() ** 3)
+            return id, person(id)
         id, at = self.id("customer"), self.text(created)
         who = person(id)
-        self.rows["customer"].append(
-            (id, who.email, who.email, who.name, who.phone or self.plan.null, who.found_by, at, at)
+        self.lines["customer"].append(
+            f"{id}\t{who.email}\t{who.email}\t{who.name}\t{who.phone or NULL}\t{who.found_by}\t{at}\t{at}"
+            f"{END['customer']}"
         )
-        return id
+        return id, who
 
     def messages(self, id: int, named: str, customer: int, who: Person, told: list[Step], start: int) -> None:
         """What the customer was told, and is yet to be told."""
@@ -336,14 +401,17 @@ class Writer:
         for channel, template, at, when, version in due:
             sent = when <= now
             dead = sent and self.rng.random() < 0.01
-            self.rows["notification"].append((
-                self.id("notification"), f"{template}:{channel}:{named}:{version}",
+            recipient = who.phone if channel == "sms" else who.email
+            outcome = "dead\t8" if dead else "sent\t1" if sent else "queued\t0"
+            error = "550 mailbox unavailable" if dead else NULL
+            went = self.text(when) if sent and not dead else NULL
+            self.lines["notification"].append(
+                f"{self.id('notification')}\t{template}:{channel}:{named}:{version}"
                 # A demo writes to nobody: what is yet to be sent goes to the log.
-                channel if sent else "log", template, who.phone if channel == "sms" else who.email,
-                f'{{"reference":"{named}"}}', id, customer, "dead" if dead else "sent" if sent else "queued",
-                8 if dead else 1 if sent else 0, self.text(when), "550 mailbox unavailable" if dead else self.plan.null,
-                self.text(at), self.text(when) if sent and not dead else self.plan.null,
-            ))  # fmt: skip
+                f'\t{channel if sent else "log"}\t{template}\t{recipient}\t{{"reference":"{named}"}}\t{id}'
+                f"\t{customer}\t{outcome}\t{self.text(when)}\t{error}\t{self.text(at)}"
+                f"\t{went}{END['notification']}"
+            )
 
 
 TOLD: Final = {"pending", "confirmed", "awaiting_approval", "awaiting_parts", "ready", "completed", "cancelled"}

@@ -199,14 +199,17 @@ class Person(NamedTuple):
 def person(number: int) -> Person:
     """The made-up person of this number. Addresses and telephone numbers are of those that nobody can have."""
     mixed = number * 2_654_435_761 % 2**32
-    given, family = GIVEN[mixed % len(GIVEN)], FAMILY[(mixed >> 8) % len(FAMILY)]
-    local = f"{family}{number}"
-    phone = f"+447700900{(mixed >> 16) % 1000:03d}" if mixed >> 28 < 12 else None
-    words = f"{given} {family}" if given != family else given
-    return Person(
-        f"{given.title()} {family.title()}", f"{given}.{local}@example.com", phone,
-        f"{words} {local} example com plus {phone[1:]}" if phone else f"{words} {local} example com",
-    )  # fmt: skip
+    (given, first), (family, last) = GIVEN_AND_SHOWN[mixed % len(GIVEN)], FAMILY_AND_SHOWN[(mixed >> 8) % len(FAMILY)]
+    words, local = f"{given} {family}" if given != family else given, f"{family}{number}"
+    name, email, found_by = f"{first} {last}", f"{given}.{local}@example.com", f"{words} {local} example com"
+    if mixed >> 28 >= 12:
+        return Person(name, email, None, found_by)
+    phone = f"447700900{(mixed >> 16) % 1000:03d}"
+    return Person(name, email, f"+{phone}", f"{found_by} plus {phone}")
+
+
+GIVEN_AND_SHOWN: Final = [(word, word.title()) for word in GIVEN]
+FAMILY_AND_SHOWN: Final = [(word, word.title()) for word in FAMILY]
 
 
 class Job(NamedTuple):

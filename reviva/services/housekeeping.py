@@ -13,6 +13,7 @@ from peewee import Database
 from reviva import clock
 from reviva.background import Background
 from reviva.repositories.idempotency import IdempotencyRepository
+from reviva.repositories.slot import SlotRepository
 from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
 from reviva.repositories.user import SessionRepository
 from reviva.repositories.webhook import DeliveryRepository
@@ -36,6 +37,8 @@ HOUR = 3600
 
 KEPT = timedelta(days=30)
 """How long sessions that ended, and webhooks that were sent, can still be looked at."""
+BENCH_TIME_KEPT = timedelta(days=60)
+"""A shop's largest table would be one of hours that nobody can book: the bookings themselves say when they were."""
 
 
 class Housekeeping:
@@ -91,7 +94,7 @@ class Housekeeping:
             log.warning("housekeeping is put off: %s", problem)
 
     def forget(self) -> None:
-        """Removes sessions, links, counts, events, webhook deliveries and kept answers that are over."""
+        """Removes sessions, links, counts, events, webhook deliveries, kept answers and benches' time that are over."""
         now = clock.now()
         with self.database.atomic():
             SessionRepository(self.database).forget(now - KEPT)
@@ -100,3 +103,4 @@ class Housekeeping:
             DeliveryRepository(self.database).forget(now - KEPT)
             IdempotencyRepository(self.database).forget(now - KEPT_FOR)
             self.live.forget()
+            SlotRepository(self.database).forget(now - BENCH_TIME_KEPT)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
+from reviva import clock
 from reviva.database.connection import open_database
 from reviva.models.audit import ActorKind
 from reviva.models.user import Role
 from reviva.repositories.idempotency import IdempotencyRepository
+from reviva.repositories.shop import BenchRepository
+from reviva.repositories.slot import SlotRepository
 from reviva.services import Services, housekeeping
 from reviva.services.actor import Actor
 from tests.people import COMMAND, make_booking, services_over
@@ -69,3 +73,17 @@ def test_answers_are_kept_for_a_day(services: Services, travel: Callable[..., No
         travel(hours=2)
         services.housekeeping.forget()
         assert keys.count() == 0
+
+
+def test_bench_time_is_forgotten_once_it_is_long_past(services: Services, travel: Callable[..., None]) -> None:
+    now = clock.now()
+    with services.database.connection_context():
+        customer = services.customers.customers.find_or_make("ann@example.com", "", None, "en")
+        booking = make_booking(services, "RV-00000001", customer)
+        bench = BenchRepository(services.database).create(shop=1, name="Bench", active=True).id
+        slots = SlotRepository(services.database)
+        steps = [now + timedelta(days=day) for day in (1, 30)]
+        assert slots.take(bench, steps, booking, None)
+        travel(days=62)
+        services.housekeeping.forget()
+        assert slots.own(booking) == [(bench, steps[1])]
