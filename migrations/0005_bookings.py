@@ -71,6 +71,8 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("booking_status", "booking", "status, created_at, id"),
                 Index("booking_work", "booking", "status, starts_at, id"),
                 Index("booking_starts", "booking", "starts_at, id"),
+                Index("booking_updated", "booking", "updated_at, id"),
+                Index("booking_total", "booking", "total, id"),
                 Index("booking_shop", "booking", "shop_id, starts_at"),
                 Index("booking_customer", "booking", "customer_id, created_at"),
                 Index("booking_model", "booking", "model_id"),

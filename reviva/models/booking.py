@@ -78,6 +78,8 @@ class Booking(Base):
             Index("booking_status", "booking", "status, created_at, id", serves="bookings by status, newest first"),
             Index("booking_work", "booking", "status, starts_at, id", serves="what is to be done next, by status"),
             Index("booking_starts", "booking", "starts_at, id", serves="the day's work in order"),
+            Index("booking_updated", "booking", "updated_at, id", serves="the list by what was touched last"),
+            Index("booking_total", "booking", "total, id", serves="the list by what it costs"),
             Index("booking_shop", "booking", "shop_id, starts_at", serves="a shop's day"),
             Index("booking_customer", "booking", "customer_id, created_at", serves="a customer's bookings"),
             Index("booking_model", "booking", "model_id", serves="bookings of a model; may a model be removed?"),

@@ -35,6 +35,7 @@ class Customer(Base):
             Index("customer_phone", "customer", "phone", serves="a customer by telephone", where="phone IS NOT NULL"),
             Index("customer_created", "customer", "created_at, id", serves="the newest customers first"),
             Index("customer_name", "customer", "name, id", serves="the customer list by name"),
+            Index("customer_updated", "customer", "updated_at, id", serves="the list by who was touched last"),
             Index(
                 "customer_merged", "customer", "merged_into_id", serves="what was merged into a customer",
                 where="merged_into_id IS NOT NULL",

@@ -142,7 +142,9 @@ class Repository(Generic[M]):
         query = self.model.select() if query is None else query
         for condition in self.conditions(wanted.filters):
             query = query.where(condition)
-        return fetch(self.database, lambda: query, self.keys(wanted), wanted)
+        counted = self.model.select(self.model._meta.primary_key).where(query._where) if query._where else None
+        counted = self.model.select(self.model._meta.primary_key) if counted is None else counted
+        return fetch(self.database, lambda: query, self.keys(wanted), wanted, counted=lambda: counted)
 
     def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
         """The conditions that some filters make. Raises `Invalid` that names each unknown one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from reviva.models import (
 from reviva.models.booking import Status
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
+from reviva.repositories.page import Key
 from reviva.repositories.words import matching
 
 B = Booking
@@ -43,12 +45,18 @@ class BookingRepository(Repository[Booking]):
         "status": lambda statuses: B.status.in_(statuses),
         "assigned_to": lambda user: B.assigned_to == user,
         "customer": lambda customer: B.customer == customer,
-        "shop": lambda slugs: Shop.slug.in_(slugs),
+        "shop": lambda slugs: B.shop.in_(Shop.select(Shop.id).where(Shop.slug.in_(slugs))),
         "created_from": lambda at: B.created_at >= at,
         "created_to": lambda at: B.created_at < at,
         "starts_from": lambda at: B.starts_at >= at,
         "starts_to": lambda at: B.starts_at < at,
     }
+
+    def keys(self, wanted: ListQuery) -> list[Key]:
+        """The sort of a list; bookings of one status by when they were made, which an index knows."""
+        if len(wanted.sort) == 1 and wanted.sort[0][0] == "status":
+            wanted = replace(wanted, sort=(*wanted.sort, ("created_at", wanted.sort[0][1])))
+        return super().keys(wanted)
 
     def conditions(self, filters: Mapping[str, Any]) -> list[Any]:
         """Those of the other filters, and of `q`: words of reference, customer and device."""

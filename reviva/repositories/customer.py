@@ -46,7 +46,7 @@ _KEPT = (C.merged_into.is_null(), C.anonymized_at.is_null())
 
 class CustomerRepository(Repository[Customer]):
     model = Customer
-    sorts = {"id": C.id, "name": C.name, "email": C.email, "created_at": C.created_at, "updated_at": C.updated_at}
+    sorts = {"id": C.id, "name": C.name, "email": C.email_key, "created_at": C.created_at, "updated_at": C.updated_at}
     default_sort = (("created_at", True),)
 
     filters = {

@@ -93,13 +93,14 @@ _SHOWN = (
 
 class NotificationRepository(Repository[Notification]):
     model = Notification
-    sorts = {"id": N.id, "created_at": N.created_at, "due_at": N.due_at, "sent_at": N.sent_at}
+    sorts = {"id": N.id, "created_at": N.id, "due_at": N.due_at, "sent_at": N.sent_at}
+    """Rows are numbered as they are queued, so that order in time needs no index of its own."""
     default_sort = (("id", True),)
     filters = {
         "status": lambda statuses: N.status.in_(statuses),
         "channel": lambda channels: N.channel.in_(channels),
         "template": lambda template: N.template == template,
-        "reference": lambda reference: B.reference == reference,
+        "reference": lambda reference: N.booking.in_(B.select(B.id).where(B.reference == reference)),
     }
 
     def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:

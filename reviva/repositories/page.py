@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
-from peewee import SQL, Database, Expression, Field, Tuple, fn
+from peewee import Database, Expression, Field, Tuple
 
+from reviva import clock
 from reviva.database.fields import UTCField
 from reviva.database.statement import Param, Row, Statement
 from reviva.errors import Invalid
@@ -75,15 +77,7 @@ def keys_for(sort: Sequence[tuple[str, bool]], sorts: Mapping[str, Any], unique:
     return [*keys, Key("", unique, last)]
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list's statements in one form: its rows, and how many there are."""
-
-    rows: Statement
-    total: Statement
-
-
-_listings: dict[Hashable, Listing] = {}
+_listings: dict[Hashable, Statement] = {}
 
 
 def fetch(
@@ -93,24 +87,40 @@ def fetch(
     wanted: ListQuery,
     values: Mapping[str, Any] | None = None,
     shape: Hashable = None,
+    counted: Callable[[], Any] | None = None,
 ) -> Page[Row]:
     """One page of the select that `build` makes, with `values` for its parameters.
 
-    A `shape` that tells this select from all others lets its statements be compiled once and kept.
+    A `shape` that tells this select from all others lets its statements be compiled once and kept. `counted` makes a
+    select of as many rows, for the total: without what `build` joins only to show it.
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
     place = read_cursor(wanted.after, keys) if wanted.after is not None and not numbered else None
     bound = {**(values or {}), "limit": limit + 1, "offset": ((wanted.page or 1) - 1) * limit}
     bound.update((f"after_{n}", value) for n, value in enumerate(place or ()))
-    nulls = tuple(value is None for value in place) if place is not None else None
-    form = (shape, nulls, numbered, tuple((key.name, key.descending) for key in keys))
-    listing = _listings.get(form) if shape is not None else None
-    if listing is None:
-        listing = compose(build, keys, nulls, numbered)
-        if shape is not None:
-            _listings[form] = listing
-    rows = listing.rows.all(database, **bound)
+
+    def read(part: bool | None, **more: int) -> list[Row]:
+        nulls = tuple(value is None for value in place) if place is not None else None
+        form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
+        statement = _listings.get(form) if shape is not None else None
+        if statement is None:
+            statement = compose(build, keys, nulls, numbered, part)
+            if shape is not None:
+                _listings[form] = statement
+        return statement.all(database, **bound | more)
+
+    if not keys[0].nullable:
+        rows = read(None)
+    else:
+        rows = [] if place is not None and place[0] is None else read(False)
+        if (missing := limit + 1 - len(rows)) > 0:
+            before = bound["offset"] + len(rows)
+            if numbered and before and not rows:
+                before = count(database, lambda: (counted or build)().where(keys[0].node.is_null(False)), bound)
+            if place is not None and place[0] is not None:
+                place = None
+            rows += read(True, limit=missing, offset=max(0, bound["offset"] - before))
     more = len(rows) > limit
     del rows[limit:]
     names = [f"sort_{n}" for n in range(len(keys))]
@@ -118,23 +128,63 @@ def fetch(
     for row in rows:
         for name in names:
             del row[name]
-    total = int(listing.total.all(database, **bound)[0]["n"]) if numbered else None
+    total = total_of(database, counted or build, bound) if numbered else None
     return Page(rows, following, total)
 
 
-def compose(build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool) -> Listing:
-    """The statements of a list: its order, its place, and the values it is sorted by as columns `sort_n`."""
+def compose(
+    build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None
+) -> Statement:
+    """A list's rows: in its order, from its place on, and with the values it is sorted by as columns `sort_n`.
+
+    What is sorted by something that may be missing is read in two parts, so that an index gives each in its order in
+    either direction: the rows that have it, then (`part`) those that don't.
+    """
+    used = list(keys[1:]) if part else [replace(keys[0], nullable=keys[0].nullable and part is None), *keys[1:]]
+    skipped = len(keys) - len(used)
 
     def rows() -> Any:
-        query = build().order_by(*[key.order() for key in keys]).limit(Param("limit"))
+        query = build().order_by(*[key.order() for key in used]).limit(Param("limit"))
+        if part is not None:
+            query = query.where(keys[0].node.is_null(part))
         if numbered:
             query = query.offset(Param("offset"))
         elif nulls is not None:
             place = [None if null else Param(f"after_{n}", keys[n].field) for n, null in enumerate(nulls)]
-            query = query.where(after(keys, place))
+            query = query.where(after(used, place[skipped:]))
         return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])
 
-    return Listing(Statement(rows), Statement(lambda: build().columns(fn.COUNT(SQL("*")).alias("n"))))
+    return Statement(rows)
+
+
+COUNTED = 10_000
+"""Up to here a total is of this moment. Beyond, where nobody pages to the end, one may be a minute old: counting a
+million rows takes longer than everything else that a list does."""
+FRESH_SECONDS = 60.0
+MOST_TOTALS = 200
+_totals: WeakKeyDictionary[Database, dict[Hashable, tuple[float, int]]] = WeakKeyDictionary()
+
+
+def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
+    """How many rows there are."""
+    few = count(database, lambda: build().limit(COUNTED + 1), bound)
+    if few <= COUNTED:
+        return few
+    compiled, known = Statement(build).compiled(database), _totals.setdefault(database, {})
+    key, now = (compiled.sql, repr(compiled.bind(bound))), clock.monotonic()
+    if key not in known or now - known[key][0] > FRESH_SECONDS:
+        if len(known) >= MOST_TOTALS:
+            known.clear()
+        known[key] = now, count(database, build, bound)
+    return known[key][1]
+
+
+def count(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
+    """How many rows a select has."""
+    compiled = Statement(build).compiled(database)
+    return int(
+        database.execute_sql(f"SELECT COUNT(*) FROM ({compiled.sql}) AS listed", compiled.bind(bound)).fetchone()[0]
+    )
 
 
 def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:
