@@ -144,7 +144,18 @@ class Repository(Generic[M]):
             query = query.where(condition)
         counted = self.model.select(self.model._meta.primary_key).where(query._where) if query._where else None
         counted = self.model.select(self.model._meta.primary_key) if counted is None else counted
-        return fetch(self.database, lambda: query, self.keys(wanted), wanted, counted=lambda: counted)
+        return fetch(
+            self.database,
+            lambda: query,
+            self.keys(wanted),
+            wanted,
+            counted=lambda: counted,
+            branches=self.branches(wanted.filters),
+        )
+
+    def branches(self, filters: Mapping[str, Any]) -> list[Expression]:
+        """Conditions of which each row of a list meets one, where an index gives each in order but not all."""
+        return []
 
     def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
         """The conditions that some filters make. Raises `Invalid` that names each unknown one."""

@@ -58,6 +58,11 @@ class BookingRepository(Repository[Booking]):
             wanted = replace(wanted, sort=(*wanted.sort, ("created_at", wanted.sort[0][1])))
         return super().keys(wanted)
 
+    def branches(self, filters: Mapping[str, Any]) -> list[Any]:
+        """Each status, where there are several."""
+        statuses = filters.get("status") or ()
+        return [B.status == status for status in statuses] if len(statuses) > 1 and "q" not in filters else []
+
     def conditions(self, filters: Mapping[str, Any]) -> list[Any]:
         """Those of the other filters, and of `q`: words of reference, customer and device."""
         others = {name: value for name, value in filters.items() if name != "q"}

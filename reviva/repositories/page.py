@@ -7,11 +7,12 @@ import binascii
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import orjson
-from peewee import Database, Expression, Field, Tuple
+from peewee import SQL, Database, Expression, Field, Select, Tuple
 
 from reviva import clock
 from reviva.database.fields import UTCField
@@ -88,11 +89,13 @@ def fetch(
     values: Mapping[str, Any] | None = None,
     shape: Hashable = None,
     counted: Callable[[], Any] | None = None,
+    branches: Sequence[Any] = (),
 ) -> Page[Row]:
     """One page of the select that `build` makes, with `values` for its parameters.
 
     A `shape` that tells this select from all others lets its statements be compiled once and kept. `counted` makes a
-    select of as many rows, for the total: without what `build` joins only to show it.
+    select of as many rows, for the total: without what `build` joins only to show it. `branches` are conditions of
+    which each row meets one: an index that begins with what they tell apart gives each branch in order, not all.
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
@@ -105,10 +108,11 @@ def fetch(
         form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
         statement = _listings.get(form) if shape is not None else None
         if statement is None:
-            statement = compose(build, keys, nulls, numbered, part)
+            statement = compose(build, keys, nulls, numbered, part, counted, branches)
             if shape is not None:
                 _listings[form] = statement
-        return statement.all(database, **bound | more)
+        given = bound | more
+        return statement.all(database, **given, most=given["limit"] + given["offset"])
 
     if not keys[0].nullable:
         rows = read(None)
@@ -133,8 +137,9 @@ def fetch(
 
 
 def compose(
-    build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None
-) -> Statement:
+    build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None,
+    counted: Callable[[], Any] | None, branches: Sequence[Any],
+) -> Statement:  # fmt: skip
     """A list's rows: in its order, from its place on, and with the values it is sorted by as columns `sort_n`.
 
     What is sorted by something that may be missing is read in two parts, so that an index gives each in its order in
@@ -143,15 +148,24 @@ def compose(
     used = list(keys[1:]) if part else [replace(keys[0], nullable=keys[0].nullable and part is None), *keys[1:]]
     skipped = len(keys) - len(used)
 
-    def rows() -> Any:
-        query = build().order_by(*[key.order() for key in used]).limit(Param("limit"))
+    def narrowed(query: Any) -> Any:
+        query = query.order_by(*[key.order() for key in used])
         if part is not None:
             query = query.where(keys[0].node.is_null(part))
-        if numbered:
-            query = query.offset(Param("offset"))
-        elif nulls is not None:
+        if nulls is not None:
             place = [None if null else Param(f"after_{n}", keys[n].field) for n, null in enumerate(nulls)]
             query = query.where(after(used, place[skipped:]))
+        return query
+
+    def rows() -> Any:
+        query = narrowed(build()).limit(Param("limit"))
+        if numbered:
+            query = query.offset(Param("offset"))
+        if branches and counted is not None:
+            ids: list[Any] = [
+                Select([narrowed(counted().where(each)).limit(Param("most"))], [SQL("id")]) for each in branches
+            ]
+            query = query.where(keys[-1].node.in_(reduce(lambda one, other: one.union_all(other), ids)))
         return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])
 
     return Statement(rows)
