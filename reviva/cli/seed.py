@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter
+from typing import Final
 
 import click
 from peewee import Database
@@ -15,6 +16,9 @@ from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
 from reviva.services.seeding import SeedingService
+
+DASHBOARD_DAYS: Final = 31
+"""Days whose figures are counted at once; a server counts the older ones by and by."""
 
 
 @cli.command()
@@ -40,3 +44,5 @@ def make_demo(connected: Database, url: str | None, count: int, days: int, numbe
         shops = services.demo.make(Actor(ActorKind.COMMAND, "seed"), count, days, number, bar.update)
     seconds = perf_counter() - began
     click.echo(f"bookings: {count:,} added in {shops:,} shops, {count / seconds:,.0f} a second")
+    with click.progressbar(length=DASHBOARD_DAYS, label="figures", show_pos=True) as bar:
+        services.figures.settle_latest(DASHBOARD_DAYS, bar.update)

@@ -124,7 +124,10 @@ def _done(kind: Backend) -> Any:
     each = H.select(
         B.shop, B.currency, B.assigned_to, B.total, seconds.alias("seconds"),
         (_seconds(B.ends_at, kind) - _seconds(B.starts_at, kind)).alias("seconds_booked"),
-    ).join(B).where(_span(H.at), Among(B.shop, "shops"), H.to_status == Status.COMPLETED).alias("each")  # fmt: skip
+    ).join(B).where(_span(H.at), Among(B.shop, "shops"), H.to_status == Status.COMPLETED)  # fmt: skip
+    if kind == "postgresql":
+        each = each.offset(0)  # else PostgreSQL dissolves the subselect, and looks up the steps for each sum
+    each = each.alias("each")
     c = each.c
     names = (c.shop_id, c.currency, c.assigned_to_id)
     named = [name.alias(alias) for name, alias in zip(names, ("shop_id", "currency", "assigned_to_id"), strict=True)]

@@ -7,7 +7,7 @@ its midnight. Nothing is added to what a booking does, and nobody waits for a ho
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -61,13 +61,28 @@ class FigureService:
             for day in days(first, last):
                 if done == most:
                     return done
-                if missing := [shop for shop in shops if (shop, day) not in kept]:
-                    counted = self.counted(zone, missing, day)  # outside the transaction, which must be short
-                    with self.database.atomic():
-                        self.figures.keep(day, missing, counted)
-                    done += 1
+                done += self.keep(zone, shops, day, kept)
                 self._next[zone] = day + DAY
         return done
+
+    def settle_latest(self, span: int, told: Callable[[int], None] = lambda done: None) -> None:
+        """Counts and keeps the last so many days that are over, so that a dashboard of them is fast at once."""
+        for zone, shops in self.by_zone().items():
+            last = (clock.now() - SETTLED).astimezone(ZoneInfo(zone)).date() - DAY
+            first = last - (span - 1) * DAY
+            kept = self.figures.kept_days(shops, first, last)
+            for day in days(first, last):
+                self.keep(zone, shops, day, kept)
+                told(1)
+
+    def keep(self, zone: str, shops: Sequence[int], day: date, kept: set[tuple[int, date]]) -> bool:
+        """Counts and keeps a day of those shops that it is not kept of; whether there were any."""
+        missing = [shop for shop in shops if (shop, day) not in kept]
+        if missing:
+            counted = self.counted(zone, missing, day)  # outside the transaction, which must be short
+            with self.database.atomic():
+                self.figures.keep(day, missing, counted)
+        return bool(missing)
 
     def check_again(self) -> None:
         """The next `settle` looks at every day: there may be a new shop, or a past that was added."""

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 EVERY = 1.0
 """Seconds between two rounds."""
+SOON = 0.1
+"""Between two while days wait to be counted: after a long past was added there are hundreds."""
 ROUNDS = 5
 """Between two looks at the origins that the shops allow: another worker may have changed them."""
 MINUTE = 60
@@ -57,6 +59,7 @@ class Housekeeping:
         self._background = Background("housekeeping", self._tend, EVERY, at_once=True)
         self._rounds = 0
         self._hourly_at = 0.0
+        self._behind = False
 
     def start(self) -> None:
         """Begins in the background; after any fork."""
@@ -82,8 +85,8 @@ class Housekeeping:
             self._round(self.forget)
             self._round(self.drafts.tidy)
             self._round(self.privacy.forget_the_silent)
-        self._round(self.figures.settle)
-        return EVERY
+        self._round(self.settle)
+        return SOON if self._behind else EVERY
 
     def _round(self, work: Callable[[], Any]) -> None:
         """One piece of work with a connection of its own: one that broke must not break the next."""
@@ -92,6 +95,11 @@ class Housekeeping:
                 work()
         except Exception as problem:  # noqa: BLE001  # the next round tries again, whatever it was
             log.warning("housekeeping is put off: %s", problem)
+
+    def settle(self) -> None:
+        """Keeps the figures of some days; where there were any, more may be waiting."""
+        self._behind = False
+        self._behind = bool(self.figures.settle())
 
     def forget(self) -> None:
         """Removes sessions, links, counts, events, webhook deliveries, kept answers and benches' time that are over."""

@@ -171,6 +171,20 @@ def test_a_past_that_is_added_is_counted(services: Services) -> None:
     assert told(services, 30)["revenue"] == truth(services.database, first, first + timedelta(29))["revenue"]
 
 
+def test_the_latest_days_can_be_kept_before_the_older_ones(services: Services) -> None:
+    services.demo.make(COMMAND, 200, 30, 1)
+    told_of: list[int] = []
+    services.figures.settle_latest(7, told_of.append)
+    assert sum(told_of) == 7
+    kept = DayFigure.select(DayFigure.day).distinct().order_by(DayFigure.day).bind(services.database).tuples().execute()
+    today = clock.now().astimezone(LONDON).date()
+    assert [day for (day,) in kept] == [today - timedelta(n) for n in range(7, 0, -1)]
+    expected = truth(services.database, today - timedelta(29), today)
+    assert told(services, 30) | {"bookings": ...} == expected | {"bookings": ...}
+    services.figures.settle(100)
+    assert told(services, 30) | {"bookings": ...} == expected | {"bookings": ...}
+
+
 def test_shops_are_told_apart_and_together_are_all(services: Services) -> None:
     services.demo.make(COMMAND, 100, 20, 1)
     services.demo.make(COMMAND, 100, 20, 2)
