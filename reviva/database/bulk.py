@@ -159,7 +159,8 @@ def rebuilding(database: Database, tables: Sequence[str]) -> Iterator[None]:
     """
     made = _postgresql(database, tables) if backend(database) == "postgresql" else _sqlite(database, tables)
     for drop, _ in made:
-        database.execute_sql(drop)
+        if drop:
+            database.execute_sql(drop)
     yield
     if backend(database) == "postgresql":
         database.execute_sql("SET LOCAL maintenance_work_mem = '256MB'")
@@ -168,9 +169,16 @@ def rebuilding(database: Database, tables: Sequence[str]) -> Iterator[None]:
 
 
 def _sqlite(database: Database, tables: Sequence[str]) -> list[tuple[str, str]]:
+    """What takes away, and what brings back: the words that are searched and what keeps them, and the indexes."""
     places = ", ".join("?" * len(tables))
-    query = f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name IN ({places})"
-    return [(f"DROP INDEX {name}", sql) for name, sql in database.execute_sql(query, list(tables)).fetchall()]
+    query = (
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND sql IS NOT NULL"
+        f" AND tbl_name IN ({places}) ORDER BY type, name"
+    )
+    made = [(f"DROP {kind} {name}", sql) for kind, name, sql in database.execute_sql(query, list(tables)).fetchall()]
+    query = f"SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%' AND name IN ({places})"
+    words = database.execute_sql(query, [f"{table}_words" for table in tables]).fetchall()
+    return [*(("", f"INSERT INTO {name}({name}) VALUES ('rebuild')") for (name,) in words), *made]
 
 
 def _postgresql(database: Database, tables: Sequence[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.connection import open_database
 from reviva.models import Booking, BookingHistory, BookingItem, BookingSlot, Customer, Notification
+from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
 from reviva.services import housekeeping
 from reviva.services.booking_status import NEXT, OVER
@@ -36,6 +37,10 @@ def stocked(new_url: Callable[..., str], freeze: Callable[[datetime], None]) -> 
 
 def make(database: Database, count: int, days: int = 60, seed: int = 7) -> int:
     return services_over(database).demo.make(COMMAND, count, days, seed)
+
+
+def found(words: str) -> ListQuery:
+    return ListQuery(filters={"q": words})
 
 
 def rows(database: Database, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -158,6 +163,11 @@ def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str)
     services_over(stocked).demo.make(COMMAND, 10_001, 90, 3, told.append)
     assert rows(stocked, query) == before
     assert sum(told) == 10_001 == rows(stocked, "SELECT count(*) FROM booking")[0][0]
+    reference, email = rows(stocked, "SELECT reference, email FROM booking JOIN customer ON customer_id = customer.id"
+                            " ORDER BY booking.id DESC LIMIT 1")[0]  # fmt: skip
+    services = services_over(stocked)
+    assert [b["reference"] for b in services.bookings.bookings.listed(found(reference)).items] == [reference]
+    assert email in [c["email"] for c in services.customers.customers.listed(found(email)).items]
 
 
 def test_without_a_price_list_there_is_one_clear_error(database: Database) -> None:
