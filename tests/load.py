@@ -114,6 +114,7 @@ def work(database: Database, rounds: int = 5) -> None:
             {"filters": {"assigned_to": 1}, "sort": (("starts_at", False),)},
             {"filters": {"starts_from": day, "starts_to": day + timedelta(days=1)}, "sort": (("starts_at", False),)},
             {"filters": {"q": f"name{n}"}}, {"filters": {"customer": n + 1}},
+            {"sort": (("updated_at", True),)}, {"sort": (("total", True),)},
         ]  # fmt: skip
         for wanted in lists:
             page = bookings.listed(ListQuery(**wanted))
@@ -132,11 +133,13 @@ def work(database: Database, rounds: int = 5) -> None:
         customers.some(Customer.phone == f"+4470000{n:05}")
         customers.page(ListQuery(sort=(("created_at", True),)))
         customers.page(ListQuery(sort=(("name", False),)))
+        customers.page(ListQuery(sort=(("updated_at", True),)))
         customers.page(ListQuery(filters={"q": f"name{n}"}))
         audit.page(ListQuery(filters={"entity": "booking", "entity_id": f"RV-{n:08}"}))
         audit.page(ListQuery(filters={"actor_kind": "user", "actor": str(n)}))
         audit.page(ListQuery(sort=(("at", True),)))
         notifications.oldest_due()
+        notifications.some(order=[Notification.due_at.desc(), Notification.id.desc()])
         notifications.some(Notification.booking == n + 1)
         notifications.some(Notification.status == "dead", order=[Notification.id.desc()])
         notifications.some(Notification.customer == n + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -168,6 +169,29 @@ def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str)
     services = services_over(stocked)
     assert [b["reference"] for b in services.bookings.bookings.listed(found(reference)).items] == [reference]
     assert email in [c["email"] for c in services.customers.customers.listed(found(email)).items]
+
+
+@pytest.mark.parametrize("sort", [("starts_at", True), ("starts_at", False), ("status", True), ("total", True)])
+@pytest.mark.parametrize("statuses", [None, ("draft", "pending", "confirmed", "completed")])
+def test_pages_by_cursor_and_by_number_are_the_whole_list(stocked: Database, sort: Any, statuses: Any) -> None:
+    make(stocked, 60)
+    bookings = services_over(stocked).bookings.bookings
+    for id in (3, 9, 30):
+        bookings.update(id, status="draft", starts_at=None, ends_at=None, total=None)
+    wanted = ListQuery(limit=7, sort=(sort,), filters={"status": statuses} if statuses else {})
+    pages, numbered = [bookings.listed(wanted)], list[Any]()
+    while pages[-1].next:
+        pages.append(bookings.listed(replace(wanted, after=pages[-1].next)))
+    for number in range(1, len(pages) + 2):
+        page = bookings.listed(replace(wanted, page=number))
+        numbered += page.items
+        assert page.total == bookings.count(*([Booking.status.in_(statuses)] if statuses else []))
+    by_cursor = [row for page in pages for row in page.items]
+    assert [row["id"] for row in numbered] == [row["id"] for row in by_cursor]
+    assert len({row["id"] for row in numbered}) == page.total
+    values = [row[sort[0]] for row in numbered if row[sort[0]] is not None]
+    assert values == sorted(values, reverse=sort[1])
+    assert all(row[sort[0]] is None for row in numbered[len(values) :])  # what has none comes last
 
 
 def test_without_a_price_list_there_is_one_clear_error(database: Database) -> None:
