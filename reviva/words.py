@@ -37,6 +37,11 @@ def words(text: str) -> list[str]:
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
+def called(brand: str, model: str) -> str:
+    """What people call a device: some models carry their brand in their name."""
+    return model if model.casefold().startswith(f"{brand.casefold()} ") else f"{brand} {model}"
+
+
 def joined(texts: Iterable[str]) -> str:
     """The distinct words of some texts between single spaces, in order: what a `search_text` column holds."""
     return " ".join(dict.fromkeys(word for text in texts for word in words(text)))

@@ -50,10 +50,11 @@ USERS = 20
 def fill(database: Database, bookings: int = 4000) -> None:
     """The catalog, customers, and bookings with all that belongs to them."""
     chance = random.Random(7)
+    today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)  # what is long past would be tidied away
     with database.atomic():
         SeedingService(database).seed()
     shop = Shop.select().bind(database).limit(1).execute()[0].id
-    bench = Bench.select().bind(database).limit(1).execute()[0].id
+    benches = [bench.id for bench in Bench.select().bind(database).limit(2).execute()]
     models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).execute()]
     repair = RepairType.select().bind(database).limit(1).execute()[0].id
     with database.atomic():
@@ -65,7 +66,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
             for n in range(bookings)
         ])  # fmt: skip
         many(database, BookingSlot, [
-            {"bench": bench, "starts_at": FIRST + timedelta(minutes=15 * n), "booking": n // 2 + 1}
+            {"bench": benches[n % 2], "starts_at": today - timedelta(minutes=15 * (n // 2 + 1)), "booking": n // 2 + 1}
             for n in range(bookings * 2)
         ])  # fmt: skip
         many(database, BookingHistory, [
@@ -91,7 +92,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
             for n in range(bookings)
         ])  # fmt: skip
         many(database, Event, [
-            {"type": "booking.status", "topic": f"booking:{n % 999}", "at": FIRST + timedelta(minutes=n), "data": {}}
+            {"type": "booking.status", "topic": f"booking:{n % 999}", "at": today - timedelta(minutes=n), "data": {}}
             for n in range(bookings)
         ])  # fmt: skip
     analyse(database)

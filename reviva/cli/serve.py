@@ -74,5 +74,8 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
     for line in prepare(settings):
         click.echo(line)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    click.echo(f"Reviva listens on http://{shown}:{settings.port} (API page: /api/docs, health: /readyz)")
+    click.echo(
+        f"Reviva listens on http://{shown}:{settings.port} "
+        "(staff: /staff, booking page: /book, API: /api/docs, health: /readyz)"
+    )
     return server.run(settings, build)

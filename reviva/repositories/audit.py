@@ -61,6 +61,11 @@ class AuditRepository(Repository[Audit]):
         id = statement.insert_one(self.database, Audit, **row)
         statement.insert(self.database, AuditPersonal, [{"audit_id": id, **personal}])
 
+    def erase(self, entity: str, entity_id: str) -> None:
+        """Removes the personal values of the rows about one thing."""
+        about = A.select(A.id).where(A.entity == entity, A.entity_id == entity_id)
+        P.delete().where(P.audit.in_(about)).bind(self.database).execute()
+
     def add_many(self, rows: Sequence[Row]) -> None:
         """Adds rows that hold nothing personal. For commands only."""
         bulk.add(self.database, Audit, rows)

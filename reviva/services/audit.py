@@ -84,6 +84,10 @@ class AuditService:
         mac = make_mac(self.signer, nonce, signed)
         return {**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal
 
+    def forget(self, entity: str, entity_id: str) -> None:
+        """Erases what is personal in the rows about one thing; the rows stay as they are."""
+        self.rows.erase(entity, entity_id)
+
     def list(self, wanted: ListQuery) -> Page[Row]:
         """Rows with the personal values that are not erased, newest first."""
         page = self.rows.listed(wanted)

@@ -19,6 +19,11 @@ LONGEST: Final = 240
 
 POPULAR: Final = {"phone": 60, "laptop": 17, "tablet": 12, "watch": 5, "console": 5, "desktop": 1}
 """How often a device of each category is brought."""
+OF_BRAND: Final = {
+    "apple": 40, "samsung": 9, "google": 3, "huawei": 2, "xiaomi": 2, "sony": 2, "nintendo": 4, "microsoft": 3,
+    "dell": 2, "hp": 3, "lenovo": 2, "amazon": 2,
+}  # fmt: skip
+"""How much more often a model is brought than one of another brand."""
 
 GIVEN: Final = [
     "amelia",
@@ -226,10 +231,11 @@ class Job(NamedTuple):
 
 
 def popular(rng: Random, models: Sequence[Row], year: int) -> list[Row]:
-    """Some hundred models, the most popular first: newer ones, and those of categories that are brought often."""
+    """Some hundred models, the most popular first: newer ones, of categories and brands that are brought often."""
 
     def luck(model: Row) -> float:
-        weight = POPULAR.get(model["category_slug"], 1) / (1 + abs(year - 3 - model["year"]))
+        often = POPULAR.get(model["category_slug"], 1) * OF_BRAND.get(model["brand_slug"], 1)
+        weight = often / (1 + abs(year - 3 - model["year"]))
         return float(rng.random() ** (1 / weight))
 
     return sorted(models, key=luck, reverse=True)[:MOST_MODELS]

@@ -25,6 +25,7 @@ from reviva.services.notification import REMIND_BY_MAIL, REMINDER
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.preference import OPTIONAL
 from reviva.signing import Signer
+from reviva.words import called
 
 ERASED: Final = "Whom it was for has been erased."
 SPENT: Final = "The link was used, or is too old."
@@ -106,7 +107,7 @@ class LetterService:
         token = make_token(self.signer, reference, row["token_serial"])
         return {
             "reference": reference, "status": row["status"], "name": row["customer_name"] or "",
-            "device": f"{row['brand_name']} {row['model_name']}", "starts_at": row["starts_at"],
+            "device": called(row["brand_name"], row["model_name"]), "starts_at": row["starts_at"],
             "repairs": [item["name"] for item in self.bookings.items_of([row["id"]]).get(row["id"], [])],
             "total": row["total"], "currency": row["currency"], "shop": shop,
             "link": f"{self.url}/track/{reference}?token={token}",

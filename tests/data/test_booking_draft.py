@@ -205,6 +205,18 @@ def test_tidying_ends_holds_and_forgets_drafts_that_nobody_went_on_with(services
     with pytest.raises(NotFound):
         services.bookings.read(held["reference"], STAFF)
     assert scalar(services.database, "SELECT COUNT(*) FROM audit WHERE action = 'booking.forget'") == 1
+    assert services.audit_seal.verify().ok
+
+
+def test_nothing_personal_outlives_a_forgotten_draft(services: Services, travel: Travel) -> None:
+    kept = "SELECT COUNT(*) FROM audit_personal"
+    before = scalar(services.database, kept)
+    draft(services, customer={"name": "Ann Ash", "email": "ann@example.com"})
+    assert scalar(services.database, kept) > before
+    travel(days=8)
+    services.drafts.tidy()
+    assert scalar(services.database, kept) == before
+    assert services.audit_seal.verify().ok
 
 
 def test_thirty_confirm_what_only_two_benches_can_do(database: Database, database_url: str) -> None:

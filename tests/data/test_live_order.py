@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from peewee import Database
@@ -216,7 +215,7 @@ def test_a_message_that_is_given_up_is_an_event(database: Database) -> None:
     services: Services = services_over(database)
     with database.atomic():
         services.login.notifications.queue("k", "account_locked", "a@example.com")
-    row: dict[str, Any] | None = services.deliveries.claim(Channel.EMAIL)
+    (row,) = services.deliveries.claim([Channel.EMAIL], 1)
     assert row is not None
     services.deliveries.failed(row, "550 unknown", permanent=True)
     services.deliveries.failed(row, "550 unknown", permanent=True)  # whose lease is over
