@@ -66,7 +66,8 @@ class Bare:
 
     def search(self, connection: Any, query: dict[str, str]) -> Any:
         words = query["q"].split()
-        likes = [f"% {word} %" for word in words]
+        phrases = [f"% {' '.join(words)}%"] if len(words) > 1 else []
+        likes = [*phrases, *(f"% {word} %" for word in words)]
         match = " & ".join(f"(('{word}':*))" for word in words)
         rank = [1000, 1900, *likes, 1000000]
         cursor = connection.cursor()
