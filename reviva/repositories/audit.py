@@ -57,9 +57,8 @@ class AuditRepository(Repository[Audit]):
         """Adds a row, and what is personal in it beside it."""
         if personal is None:
             statement.insert(self.database, Audit, [row])
-            return
-        id = statement.insert_one(self.database, Audit, **row)
-        statement.insert(self.database, AuditPersonal, [{"audit_id": id, **personal}])
+        else:
+            statement.insert_pair(self.database, Audit, row, AuditPersonal, "audit_id", personal)
 
     def erase(self, entity: str, entity_id: str) -> None:
         """Removes the personal values of the rows about one thing."""
