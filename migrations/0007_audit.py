@@ -5,14 +5,13 @@ from __future__ import annotations
 from peewee import BigIntegerField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.ddl import Index, backend, existing, frozen
+from reviva.database.ddl import Index, backend, frozen
 from reviva.database.fields import JSONField, UTCField, WordField
 from reviva.models import appendonly
 
 
 def tables(db: Database) -> list[type[Model]]:
     Base = frozen(db)
-    Customer = existing(db, "customer")
 
     class Audit(Base):
         at = UTCField()
@@ -36,7 +35,6 @@ def tables(db: Database) -> list[type[Model]]:
     class AuditPersonal(Base):
         id = None
         audit = ForeignKeyField(Audit, on_delete="CASCADE", primary_key=True)
-        customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, index=False)
         salt = TextField()
         before = JSONField(null=True)
         after = JSONField(null=True)
@@ -44,7 +42,6 @@ def tables(db: Database) -> list[type[Model]]:
 
         class Meta:
             table_name = "audit_personal"
-            indexes = [Index("audit_personal_customer", "audit_personal", "customer_id")]
 
     class AuditSeal(Base):
         audit_id = BigIntegerField(unique=True)

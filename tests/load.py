@@ -80,7 +80,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
             }
             for n in range(bookings)
         ])  # fmt: skip
-        many(database, AuditPersonal, [{"audit": n + 1, "customer": n % 999 + 1, "salt": "s"} for n in range(bookings)])
+        many(database, AuditPersonal, [{"audit": n + 1, "salt": "s"} for n in range(bookings)])
         many(database, Session, [_session(n) for n in range(bookings)])
         many(database, OneTimeToken, [_link(n) for n in range(bookings)])
         many(database, Throttle, [_failure(n) for n in range(bookings)])

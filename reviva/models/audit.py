@@ -9,7 +9,6 @@ from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField
 from reviva.database.ddl import Index
 from reviva.database.fields import JSONField, UTCField, WordField
 from reviva.models.base import Base
-from reviva.models.customer import Customer
 
 
 class ActorKind(StrEnum):
@@ -53,7 +52,6 @@ class AuditPersonal(Base):
 
     id = None  # type: ignore[assignment]  # peewee's way to drop an inherited key
     audit = ForeignKeyField(Audit, on_delete="CASCADE", lazy_load=False, primary_key=True)
-    customer = ForeignKeyField(Customer, on_delete="CASCADE", null=True, lazy_load=False, index=False)
     salt = TextField()
     before = JSONField(null=True)
     after = JSONField(null=True)
@@ -62,7 +60,6 @@ class AuditPersonal(Base):
 
     class Meta:
         table_name = "audit_personal"
-        indexes = [Index("audit_personal_customer", "audit_personal", "customer_id", serves="erasing a person")]
 
 
 class AuditSeal(Base):

@@ -138,7 +138,7 @@ class PersonRepository:
         )
 
     def _audited(self, person: Person) -> Any:
-        """Personal values in the audit: filed under them, or in rows about them or by them."""
+        """Personal values in the audit's rows about them or by them."""
         users = [str(row["id"]) for row in self._run(self._customers_of(person))]
         about = Audit.select(Audit.id).where(
             ((Audit.entity == "booking") & Audit.entity_id.in_(person.references))
@@ -146,7 +146,7 @@ class PersonRepository:
             | ((Audit.entity == "user") & Audit.entity_id.in_(users))
             | by_user(users)
         )
-        return AuditPersonal.customer.in_(person.ids) | AuditPersonal.audit.in_(about)
+        return AuditPersonal.audit.in_(about)
 
     def _set(self, model: type[Model], condition: Any, **values: Any) -> None:
         model.update(values).where(condition).bind(self.database).execute()

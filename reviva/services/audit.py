@@ -39,21 +39,20 @@ class AuditService:
         self.rows = AuditRepository(database)
 
     def record(
-        self, actor: Actor, action: str, entity: str, entity_id: object, *, before: Any = None, after: Any = None,
-        customer: int | None = None,
-    ) -> None:  # fmt: skip
+        self, actor: Actor, action: str, entity: str, entity_id: object, *, before: Any = None, after: Any = None
+    ) -> None:
         """Adds a row; the caller has the transaction open. `before` and `after` hold the fields that changed.
 
-        Secrets and notes are masked. Personal values are kept apart, under `customer` (the id of whom they are of), so
-        that they can be erased and the row stays as it is.
+        Secrets and notes are masked. Personal values are kept apart, so that they can be erased and the row stays as it
+        is. Whose they are is told by what the row is about, and by who acted.
         """
-        self.rows.add(*self._made(actor, action, entity, entity_id, before, after, customer))
+        self.rows.add(*self._made(actor, action, entity, entity_id, before, after))
 
     def record_many(self, actor: Actor, changes: Iterable[Change]) -> None:
         """Adds a row for each change as `record` does, all at once. For commands only."""
         plain: list[Row] = []
         for change in changes:
-            row, personal = self._made(actor, *change, None)
+            row, personal = self._made(actor, *change)
             if personal:
                 self.rows.add(row, personal)
             else:
@@ -61,7 +60,7 @@ class AuditService:
         self.rows.add_many(plain)
 
     def _made(
-        self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any, customer: int | None
+        self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any
     ) -> tuple[Row, Row | None]:
         chance, at = os.urandom(32), clock.now()
         salt, nonce = chance[:16].hex(), encode(chance[16:])
@@ -76,10 +75,7 @@ class AuditService:
             row["address"] = hashed(salt, "address", own_address)
         personal = None
         if own_before or own_after or own_address:
-            owner = customer or actor.customer_id or (int(row["entity_id"]) or None if entity == "customer" else None)
-            personal = {
-                "customer_id": owner, "salt": salt, "before": own_before, "after": own_after, "address": own_address,
-            }  # fmt: skip
+            personal = {"salt": salt, "before": own_before, "after": own_after, "address": own_address}
         signed = {**row, "at": write_instant(at), "before": dump(row_before), "after": dump(row_after)}
         mac = make_mac(self.signer, nonce, signed)
         return {**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal

@@ -80,9 +80,7 @@ class BookingSteps:
         self._write(row, columns)
         self.bookings.add_history(row["id"], row["status"], row["status"], row["updated_at"], note, actor.user_id)
         self.events.add(kind, topic(row), {"status": row["status"], "version": row["version"]})
-        self.audit.record(
-            actor, kind, "booking", row["reference"], before=was, after=became, customer=row["customer_id"]
-        )
+        self.audit.record(actor, kind, "booking", row["reference"], before=was, after=became)
 
     def record(
         self, actor: Actor, row: Row, before: str | None, email: str | None, phone: str | None, *, note: str = "",
@@ -97,7 +95,7 @@ class BookingSteps:
         self.audit.record(
             actor, "booking.status" if before else "booking.create", "booking", row["reference"],
             before={"status": before} if before else None,
-            after={"status": after, **({} if before else made), **(facts or {})}, customer=row["customer_id"],
+            after={"status": after, **({} if before else made), **(facts or {})},
         )  # fmt: skip
 
     def _write(self, row: Row, columns: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ class BookingTokens:
             row = self._known(reference)
             reach(actor, reference, row["customer_id"])
             serial = self.bookings.raise_serial(row["id"])
-            self.audit.record(actor, "booking.renew_token", "booking", reference, customer=row["customer_id"])
+            self.audit.record(actor, "booking.renew_token", "booking", reference)
         return self.make(reference, serial)
 
     def find(self, email: str) -> None:

@@ -75,9 +75,7 @@ class CustomerService:
             self.customers.update(id, notes=notes, **self._columns(kept, missing))
             self.customers.merge(id, other)
             self.preferences.merge(id, other)
-            self.audit.record(
-                actor, "customer.merge", "customer", id, before={"other": other}, after=missing, customer=id
-            )
+            self.audit.record(actor, "customer.merge", "customer", id, before={"other": other}, after=missing)
             return self.get(id)
 
     def _columns(self, before: Row, changed: dict[str, Any]) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class DeliveryService:
             after = self._get(id)
             self.audit.record(
                 actor, f"notification.{verb}", "notification", id, before={"status": row["status"]},
-                after={"status": after["status"]}, customer=row["customer_id"],
+                after={"status": after["status"]},
             )  # fmt: skip
             return after
 

@@ -57,7 +57,7 @@ class PreferenceService:
                 raise Conflict("This customer was erased or merged into another.")
             before = self.of_customer(id)
             self.preferences.set(choices, customer=id)
-            return self._changed(actor, "customer", id, id, before, whole(choices))
+            return self._changed(actor, "customer", id, before, whole(choices))
 
     def set_for_booking(self, actor: Actor, reference: str, choices: Sequence[Choice]) -> list[Choice]:
         """What is left out is wanted. Raises `NotFound` and `Invalid`."""
@@ -66,19 +66,17 @@ class PreferenceService:
             booking = self._booking(actor, reference)
             before = self.of_booking(actor, reference)
             self.preferences.set(choices, booking=booking)
-            return self._changed(actor, "booking", reference, None, before, whole(choices))
+            return self._changed(actor, "booking", reference, before, whole(choices))
 
     def _changed(
-        self, actor: Actor, entity: str, id: object, customer: int | None, before: list[Choice], after: list[Choice]
+        self, actor: Actor, entity: str, id: object, before: list[Choice], after: list[Choice]
     ) -> list[Choice]:
         was, became = (
             {f"{choice.template} by {choice.channel}": choice.enabled for choice in set(ones) - set(others)}
             for ones, others in ((before, after), (after, before))
         )
         if became:
-            self.audit.record(
-                actor, f"{entity}.preferences", entity, id, before=was, after=became, customer=customer
-            )  # fmt: skip
+            self.audit.record(actor, f"{entity}.preferences", entity, id, before=was, after=became)
         return after
 
     def _customer(self, id: int) -> dict[str, Any]:
