@@ -45,7 +45,7 @@ def tables(db: Database) -> list[type[Model]]:
             table_name = "day_figure"
             indexes = [
                 Index("day_figure_one", "day_figure", "shop_id, day, measure, key", unique=True),
-                Index("day_figure_measure", "day_figure", "measure, day"),
+                Index("day_figure_measure", "day_figure", "measure, day, key, count, amount"),
             ]
 
     return [StatementCount, DayFigure]

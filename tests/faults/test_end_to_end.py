@@ -78,12 +78,13 @@ def test_real_repairs_are_found_priced_booked_and_counted(new_url: Callable[...,
     with running(tmp_path, database_url=url, rate_limit="off") as server:
         ledger.add_benches(url, 5)  # besides the three it starts with: these are the repairs of years
         customer, booked, missed = Customer(server), {}, []
-        for record in brought:
-            if model := customer.find(record.brand, record.category):
+        for n, record in enumerate(brought):
+            model = customer.find(record.brand, record.category)
+            if model is None:
+                missed.append(record)
+            elif n % 2:  # every second one is enough of a crowd
                 booking, token = customer.book(record, model)
                 booked[booking["reference"]] = booking, token
-            else:
-                missed.append(record)
         for reference, (booking, token) in booked.items():
             assert server.get(f"/api/bookings/{reference}", token) == booking
         check_brands(customer, brought)
