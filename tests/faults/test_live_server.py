@@ -38,8 +38,10 @@ def workers(server: Server) -> set[int]:
 
 def half_a_request(server: Server) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
-    head = "POST /api/quotes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{"
-    connection.sendall(head.encode())
+    head = "POST /api/quotes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+    connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    assert connection.recv(65536).startswith(b"HTTP/1.1 100")  # a worker has it: it does not wait in the backlog
+    connection.sendall(b"{")
     return connection
 
 

@@ -95,7 +95,7 @@ async function begin() {
   }
   frame();
   await show();
-  listening ||= listen(() => show(true), () => !document.querySelector("form:focus-within, form.touched"));
+  listening ||= listen(() => show(true), () => !document.querySelector("form:focus-within, form.touched, details[open]"));
 }
 
 function login(said = "") {
