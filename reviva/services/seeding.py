@@ -34,7 +34,8 @@ NEWEST = 2025
 YEARLY_LOSS, LOWEST = 500, 6_000
 """Basis points that a repair gets cheaper by for each year of a model's age, and what is left of its price at least."""
 
-SPECS = ("screen", "storage", "chip", "battery", "connector")
+SPECS = ("screen", "storage", "chip", "battery", "connector", "drive")
+"""The columns of a model's file that become its specs; `drive` is told of consoles alone."""
 
 
 class SeedingService:
@@ -115,7 +116,7 @@ class SeedingService:
             {"model": model.id, "repair": repair.id, "currency": currency, "amount": price(row, model.tier, model.year)}
             for model in self.models.unpriced()
             for repair, row in offers.get(model.category_id, ())
-            if has(model.specs, row["needs"])
+            if not row["needs"] or model.specs.get(row["needs"])
         )
 
     def _rules(self) -> int:
@@ -152,7 +153,7 @@ class SeedingService:
 def device(row: dict[str, str], category: str, brand: Any) -> dict[str, Any]:
     """A model's columns from a row of its CSV file."""
     aliases, numbers = split(row["aliases"]), split(row["model_numbers"])
-    specs: dict[str, Any] = {name: row[name] for name in SPECS if row[name]}
+    specs: dict[str, Any] = {name: row[name] for name in SPECS if row.get(name)}
     if "storage" in specs:
         specs["storage"] = [int(size) for size in split(row["storage"])]
     return {
@@ -165,12 +166,6 @@ def device(row: dict[str, str], category: str, brand: Any) -> dict[str, Any]:
         "specs": specs,
         **search_columns(category, brand.name, brand.aliases, row["name"], aliases, numbers),
     }
-
-
-def has(specs: dict[str, Any], needs: str) -> bool:
-    """Whether a model has what a repair needs: a `spec` that is known, or a `spec=value`; nothing is always there."""
-    name, _, value = needs.partition("=")
-    return not name or (specs.get(name) == value if value else bool(specs.get(name)))
 
 
 def price(row: dict[str, str], tier: str, year: int) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import pytest
 from peewee import Database
@@ -14,6 +16,8 @@ from reviva.services.seeding import DATA, NEWEST, SeedingService, model_slug, pr
 from tests import ledger
 
 COLUMNS = ["name", "year", "tier", "model_numbers", "aliases", "screen", "storage", "chip", "battery", "connector"]
+GENERATION = re.compile(r"\bG(?:en )?(\d+)\b|\b(\d+)(?:st|nd|rd|th) [Gg]en")
+"""Of "ThinkPad T14 Gen 3", "EliteBook 840 G9", "ThinkPad X1 Carbon 5th Gen"."""
 
 
 @pytest.fixture
@@ -28,8 +32,8 @@ def test_every_file_of_models_has_the_columns_and_no_ragged_row() -> None:
     for path in sorted(DATA.glob("models/*/*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
-        assert rows[0] == COLUMNS, path
-        assert {len(row) for row in rows} == {len(COLUMNS)}, path
+        assert rows[0] == COLUMNS + ["drive"] * (path.parent.name == "console"), path
+        assert {len(row) for row in rows} == {len(rows[0])}, path
         assert not [cell for row in rows for cell in row if cell != cell.strip()], path
 
 
@@ -43,6 +47,18 @@ def test_the_catalog_is_wide_recent_and_names_nothing_twice() -> None:
     assert {row["tier"] for _, _, row in models} <= {"budget", "mid", "upper", "flagship"}
     assert {category for category, _, _ in models} == {row["slug"] for row in read("categories.csv")}
     assert {brand for _, brand, _ in models} <= {row["slug"] for row in read("brands.csv")}
+
+
+def test_a_later_generation_of_a_computer_is_never_older() -> None:
+    lines = defaultdict(list)
+    for category, brand, row in shipped_models():
+        found = GENERATION.search(row["name"])
+        if found and category in {"laptop", "desktop", "tablet"}:
+            line = category, brand, row["name"].replace(found[0], "")
+            lines[line].append((int(found[1] or found[2]), int(row["year"]), row["name"]))
+    pairs = [pair for line in lines.values() for pair in pairwise(sorted(line))]
+    assert len(pairs) > 200
+    assert not [(older[2], newer[2]) for older, newer in pairs if older[1] > newer[1]]
 
 
 def test_repairs_get_cheaper_with_a_models_age_down_to_a_floor() -> None:
@@ -83,7 +99,11 @@ def test_every_model_has_a_price_for_some_repair_and_none_of_another_category(se
 def test_a_repair_is_priced_only_where_the_model_has_what_it_mends(seeded: Database) -> None:
     priced = RepairPrice.select(RepairType.slug, DeviceModel.slug).join(DeviceModel).switch(RepairPrice)
     offered = set(priced.join(RepairType).where(DeviceModel.slug.startswith("nintendo-switch-lite")).tuples())
-    offered |= set(priced.join(RepairType).where(DeviceModel.slug == "sony-playstation-5").tuples())
+    offered |= set(priced.join(RepairType).where(DeviceModel.slug.startswith("sony-playstation-5")).tuples())
     assert {repair for repair, model in offered if model.startswith("nintendo")} >= {"screen", "battery", "joystick"}
-    assert {model for repair, model in offered if repair == "disc-drive"} == {"sony-playstation-5"}
+    discs = {"sony-playstation-5", "sony-playstation-5-slim"}
+    assert {model for repair, model in offered if repair == "disc-drive"} == discs
+    assert {model for repair, model in offered if repair == "hdmi-port"} > discs | {
+        "sony-playstation-5-digital-edition"
+    }
     assert {model for repair, model in offered if repair == "screen"} == {"nintendo-switch-lite"}
