@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from random import Random
@@ -24,7 +23,8 @@ from reviva.repositories.user import UserRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.calendar import DAY
-from reviva.services.demo_history import CHUNK, SHAPES, Lines, Place, Plan, benches_needed, chunks
+from reviva.services.demo_history import Place, Plan, benches_needed
+from reviva.services.demo_lines import CHUNK, SHAPES, made
 from reviva.services.demo_pool import jobs, popular
 from reviva.services.figure import FigureService
 from reviva.services.shop import OpenShop, ShopService
@@ -117,22 +117,10 @@ class DemoService:
     def load(self, plan: Plan, told: Callable[[int], None]) -> None:
         """Makes the rows and adds them."""
         free = dict(plan.first)
-        for lines in produced(plan):
+        for lines in made(plan):
             for table, shape in SHAPES.items():
-                count, text = lines[table]
-                bulk.load(self.database, shape, text)
-                if table in free:
-                    free[table] += count
-            told(lines["booking"][0])
+                bulk.load(self.database, shape, lines[table][1])
+            told(lines["booking"][0] - free["booking"])
+            free = {table: lines[table][0] for table in free}
         for table, next_id in free.items():
             bulk.give_out_from(self.database, table, next_id)
-
-
-def produced(plan: Plan) -> Iterator[Lines]:
-    """The chunks, each made by another thread while PostgreSQL takes the one before: that uses a second core."""
-    making = chunks(plan)
-    with ThreadPoolExecutor(1, "demo") as maker:
-        coming = maker.submit(next, making, None)
-        while (lines := coming.result()) is not None:
-            coming = maker.submit(next, making, None)
-            yield lines

@@ -19,7 +19,8 @@ from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
 from reviva.services import housekeeping
 from reviva.services.booking_status import NEXT, OVER
-from reviva.services.demo_history import reference
+from reviva.services.demo_history import appointments
+from reviva.services.demo_lines import CHUNK, Writer, made, reference
 from reviva.services.demo_pool import person
 from reviva.words import joined
 from tests.people import COMMAND, services_over
@@ -139,6 +140,13 @@ def test_the_same_number_makes_the_same_bookings(stocked: Database, new_url: Cal
         make(stocked, 200)
         make(other, 200)
         assert rows(stocked, query) == rows(other, query)
+
+
+def test_chunks_made_side_by_side_are_those_that_one_process_would_make(stocked: Database) -> None:
+    plan = services_over(stocked).demo.plan(2 * CHUNK, 90, 3)
+    alone, all_of_it = Writer(plan), list(appointments(plan))
+    parts = [alone.chunk(number, all_of_it[number * CHUNK :][:CHUNK]) for number in (1, 0)]
+    assert list(made(plan)) == parts[::-1]
 
 
 def test_it_adds_to_what_is_there_and_rows_go_on_behind_it(stocked: Database) -> None:
