@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from email.message import Message
+from functools import cache
 from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
@@ -128,6 +129,15 @@ def parse_query(text: str, model: type[Model]) -> Model:
     if repeated:
         raise Invalid(repeated)
     return query
+
+
+@cache
+def empty_query(model: type[BaseModel]) -> Any:
+    """What nothing behind the `?` means to `model`: made once, for most requests have none and queries never change.
+
+    Raises 422 where the model needs something, and keeps nothing then.
+    """
+    return parse_query("", model)
 
 
 def faults(problem: ValidationError, whole: str) -> list[Fault]:

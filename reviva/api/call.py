@@ -34,7 +34,8 @@ class Answer:
 class Call:
     """One request. `params`, `body` and `query` are validated before a handler sees them.
 
-    `params` holds what the path names; `body` and `query` are instances of the endpoint's models, or None.
+    `params` holds what the path names; `body` and `query` are instances of the endpoint's models, or None. They never
+    change: an empty query is one object for many requests.
     """
 
     services: Any

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
-from reviva.api.body import parse_body, parse_query, read_body
+from reviva.api.body import empty_query, parse_body, parse_query, read_body
 from reviva.api.call import Answer, Authenticate, Call
 from reviva.api.client import AllowOrigin, household
 from reviva.api.endpoint import PATH_PARAMETERS, Endpoint
@@ -67,8 +67,7 @@ class Serving:
             raise NotAuthenticated
         raw = read_body(call.environ, self._body_deadline) if endpoint.body else b""
         query = call.environ.get("QUERY_STRING")
-        if query or endpoint.query:
-            call.query = parse_query(query or "", self._query)
+        call.query = parse_query(query, self._query) if query else empty_query(self._query)
         database = call.services.database if endpoint.database else None
         if database is None:
             return self._finish(call, self._answer(call, raw))

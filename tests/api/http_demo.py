@@ -61,6 +61,10 @@ class Hello(TypedDict):
     at: datetime
 
 
+class Needy(Query):
+    word: str
+
+
 class Search(Query):
     year: Annotated[int, Between(1990, 2100)] | None = None
     brands: Annotated[tuple[Slug, ...], Commas()] | None = None
@@ -172,6 +176,7 @@ ROUTES = (
     get("/api/who", who, PUBLIC),
     get("/api/manager", who, MANAGER),
     get("/api/search", search, PUBLIC, query=Search),
+    get("/api/needy", search, PUBLIC, query=Needy),
     get("/api/numbers", numbers, PUBLIC, query=Numbers),
     get("/api/things/{id}", thing, PUBLIC),
     get("/api/bookings/{reference}", thing, PUBLIC),

@@ -16,6 +16,19 @@ def test_an_empty_value_counts_as_not_sent(demo: Demo) -> None:
     assert demo.get("/api/search?year=&brands=").json() == {"year": "None", "brands": "None", "since": "None"}
 
 
+def test_no_query_counts_as_nothing_sent_the_second_time_too(demo: Demo) -> None:
+    demo.get("/api/search?year=2021")
+    for _ in range(2):
+        assert demo.get("/api/search").json() == {"year": "None", "brands": "None", "since": "None"}
+
+
+def test_a_query_that_needs_something_is_422_each_time_that_it_is_empty(demo: Demo) -> None:
+    for _ in range(2):
+        answer = demo.get("/api/needy")
+        assert [fault["field"] for fault in answer.json()["errors"]] == ["word"]
+    assert demo.get("/api/needy?word=a").json() == {"word": "a"}
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
