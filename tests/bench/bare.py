@@ -172,12 +172,20 @@ class Bare:
         ]  # fmt: skip
         cursor.execute(sql[11], [value for message in messages for value in message])
         after = orjson.dumps({"starts_at": body["starts_at"], "status": "confirmed", "total": total}).decode()
-        cursor.execute(
-            sql[12],
-            [now, "public", "", "booking.create", "booking", reference, None, after, "r", "a", secrets.token_hex(32)],
-        )
-        audit = cursor.fetchone()[0]
-        cursor.execute(sql[13], [audit, customer, secrets.token_hex(16), None, None, "127.0.0.1"])
+        audited = [
+            now,
+            "public",
+            "",
+            "booking.create",
+            "booking",
+            reference,
+            None,
+            after,
+            "r",
+            "a",
+            secrets.token_hex(32),
+        ]
+        cursor.execute(sql[12], [*audited, secrets.token_hex(16), None, None, "127.0.0.1"])
         cursor.execute("COMMIT")
         at = now.isoformat()
         return {
