@@ -266,6 +266,7 @@ ROUTES: tuple[Endpoint, ...] = (
     page("/widget.js", static.script(*BASE, *STEPS, **static.EVERYWHERE)),
     page("/book", static.framed("pages/book.html"), FRESH), page("/pages/book.js", "pages/book.js"),
     page("/track", "pages/track.html", None), page("/track/{reference}", "pages/track.html", None),
+    page("/pages/live.js", "pages/live.js"),
     page("/pages/track.js", static.script(*BASE, "pages/page.js", "pages/live.js", "pages/track.js")),
     page("/reset", "pages/reset.html", None),
     page("/pages/reset.js", static.script(*BASE, "pages/page.js", "pages/reset.js")),

@@ -34,6 +34,7 @@ _TYPES: Final = {
     "svg": "image/svg+xml",
 }
 
+_EXPORT: Final = re.compile(r"^export ", re.MULTILINE)
 _GZIP: Final = re.compile(r"gzip(\s*;\s*q=(?!0(\.0*)?$).+)?")
 
 
@@ -79,7 +80,8 @@ def framed(name: str) -> Serve:
 
 def script(*names: str, **headers: str) -> Serve:
     """A handler that answers with one script made of several files in a scope of their own: a page needs one request,
-    and never parts of two versions. A style sheet among them becomes the text of a constant of its name.
+    and never parts of two versions. A style sheet among them becomes the text of a constant of its name; what a part
+    exports, for pages that are modules, is in the scope anyway.
     """
     parts = [_as_script(name, _read(name).decode()) for name in names]
     content = "\n".join(['(() => {\n"use strict";', *parts, "})();\n"]).encode()
@@ -107,7 +109,7 @@ def _takes_gzip(accepted: str) -> bool:
 
 def _as_script(name: str, text: str) -> str:
     stem, _, kind = name.rpartition("/")[2].partition(".")
-    return text if kind == "js" else f"const {stem} = {json.dumps(text)};"
+    return _EXPORT.sub("", text) if kind == "js" else f"const {stem} = {json.dumps(text)};"
 
 
 def _read(name: str) -> bytes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests import databases
 from tests.server import Server, running
@@ -158,3 +158,45 @@ def test_it_fits_a_phone(page: Page, password: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     enter(page, password)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def during(page: Page, condition: Callable[[], bool]) -> None:
+    """Lets the page go on until something holds, which its events tell."""
+    for _ in range(1000):
+        if condition():
+            return
+        page.wait_for_timeout(10)
+    raise AssertionError("it did not happen in time")
+
+
+def test_it_hears_what_happens_from_where_a_lost_socket_left_off_until_its_session_ends(
+    page: Page, server: Server, password: str
+) -> None:
+    sockets: list[WebSocketRoute] = []
+    heard: list[tuple[int, str | bytes]] = []
+    """The number of the socket, and what it was told."""
+
+    def through(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        count = len(sockets)
+
+        def tell(message: str | bytes) -> None:
+            socket.send(message)
+            heard.append((count, message))
+
+        socket.connect_to_server().on_message(tell)
+
+    page.route_web_socket("**/api/live*", through)
+    enter(page, password)
+    page.get_by_role("link", name="Bookings", exact=True).click()
+    for n in range(2):
+        during(page, lambda n=n: any(m[0] == n + 1 and "live.pong" in str(m[1]) for m in heard))
+        made = server.post("/api/bookings", order(slots(server)[10 + n]["starts_at"], n)).json()
+        expect(page.get_by_role("link", name=made["reference"])).to_be_visible()
+        during(page, lambda n=n, made=made: any(m[0] == n + 1 and made["reference"] in str(m[1]) for m in heard))
+        sockets[n].close()
+        during(page, lambda n=n: len(sockets) == n + 2)
+    assert ["since=" in each.url for each in sockets] == [False, True, True]
+    server.request("DELETE", "/api/auth/sessions", token(server, "admin@example.com", password))
+    sockets[-1].close(code=4401)
+    expect(page.get_by_label("Password")).to_be_visible()

@@ -1,46 +1,52 @@
-// What happens meanwhile: told by the server where a socket gets through, else asked for now and then.
+// What happens meanwhile: told by the server where a socket gets through, else looked for now and then.
 
 const POLL = 30_000;
-/** Milliseconds between two looks while there is no socket. */
+/** Milliseconds between two looks while there is no socket, and about as many at most between two tries to get one. */
 
-const TRIES = 3;
-/** So many sockets that never opened: there is something between us and the server that lets none through. */
+const SOON = 400;
+/** Milliseconds within which news that come together become one look. */
 
-/** Calls `changed` whenever something may have happened to what `token` opens. Returns what ends it. */
-function follow(token, changed) {
-  let socket = null, since = null, failed = 0, waiting = null;
-  const open = () => socket?.readyState === WebSocket.OPEN;
-  const poll = setInterval(() => {
-    if (!open() && !document.hidden) changed();
-  }, POLL);
-  const back = () => document.hidden || changed();
-  document.addEventListener("visibilitychange", back);
+/**
+ * Calls `changed` soon after something may have happened to what `token`, or else the session's cookie, opens; not
+ * before `idle()`. Returns what ends it.
+ */
+export function follow(changed, { token, idle = () => true } = {}) {
+  let socket, since, failed = 0, again, waiting, ended = false;
+  const look = () => {
+    waiting = null;
+    if (idle()) changed();
+    else soon();
+  };
+  const soon = () => { waiting ??= setTimeout(look, SOON); };
+  const shown = () => document.hidden || soon();
+  const poll = setInterval(() => socket.readyState === WebSocket.OPEN || shown(), POLL);
+  document.addEventListener("visibilitychange", shown);
 
   function connect() {
-    const asked = new URLSearchParams({ token, ...(since && { since }) });
+    const asked = new URLSearchParams({ ...(token && { token }), ...(since && { since }) });
     socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/live?${asked}`);
     socket.addEventListener("open", () => {
       failed = 0;
-      changed();
+      socket.send('{"type": "ping"}');  // answered by where to come back to, and a reason to look at what came before
     });
     socket.addEventListener("message", message => {
-      const event = JSON.parse(message.data);
-      if (event.id) since = event.id;
-      changed();
+      since = JSON.parse(message.data).id || since;
+      soon();
     });
-    socket.addEventListener("close", event => {
-      failed += 1;
-      if (event.code === 4401 || failed > TRIES) return;
-      waiting = setTimeout(connect, 1000 * 2 ** failed * (1 + Math.random()));
+    socket.addEventListener("close", ({ code }) => {
+      if (ended) return;
+      if (code === 4401) soon();  // whoever looks finds out that nothing is opened any more
+      else again = setTimeout(connect, Math.min(POLL, 1000 * 2 ** failed++) * (0.5 + Math.random()));
     });
   }
 
   connect();
   return () => {
+    ended = true;
     clearInterval(poll);
+    clearTimeout(again);
     clearTimeout(waiting);
-    failed = TRIES;
+    document.removeEventListener("visibilitychange", shown);
     socket.close();
-    document.removeEventListener("visibilitychange", back);
   };
 }

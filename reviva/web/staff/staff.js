@@ -1,9 +1,9 @@
 // The staff console: who is logged in, the way to each page, and what is shown when something fails.
 
+import { follow } from "/pages/live.js";
 import { get, post } from "/staff/api.js";
 import { h, heading, link, say } from "/staff/dom.js";
 import { action, field, form } from "/staff/form.js";
-import { listen } from "/staff/live.js";
 import * as audit from "/staff/audit.js";
 import * as booking from "/staff/booking.js";
 import * as bookings from "/staff/bookings.js";
@@ -42,16 +42,19 @@ const app = document.getElementById("app");
 const main = h("main");
 let context = null;
 let turn = 0;
-let listening = false;
+let arriving = false;
+let unfollow = () => {};
 
 function here() {
   const [path, search] = location.hash.slice(1).split("?");
   return { path: path || "/today", query: new URLSearchParams(search) };
 }
 
-// Shows the page of the address. `quiet` leaves the focus and what is shown until the new is there.
+// Shows the page of the address. `quiet` leaves the focus and what is shown until the new is there; the focus of who is
+// arriving at a page, or still is at its top, is at the top of the new.
 async function show(quiet = false) {
   if (!context) return;
+  arriving ||= !quiet;
   const mine = turn += 1;
   const at = here();
   const found = PAGES.find(([pattern, , , may]) => pattern.test(at.path) && context.user.permissions.includes(may));
@@ -69,8 +72,10 @@ async function show(quiet = false) {
     page = [heading("That did not work"), h("p", { className: "bad" }, problem.message), action("Try again", () => show())];
   }
   if (mine !== turn) return;
+  const atTop = arriving || document.activeElement === main.querySelector("h1");
+  arriving = false;
   main.replaceChildren(...[page].flat(Infinity).filter(Boolean));
-  if (!quiet) main.querySelector("h1")?.focus();
+  if (atTop) main.querySelector("h1")?.focus();
 }
 
 function frame() {
@@ -95,11 +100,12 @@ async function begin() {
   }
   frame();
   await show();
-  listening ||= listen(() => show(true), () => !document.querySelector("form:focus-within, form.touched, details[open]"));
+  unfollow = follow(() => show(true), { idle: () => !document.querySelector("form:focus-within, .touched, details[open]") });
 }
 
 function login(said = "") {
   context = null;
+  unfollow();
   const enter = async ({ email, password }) => {
     await post("/api/auth/login", { email, password, cookie: true });
     await begin();
@@ -118,5 +124,5 @@ function login(said = "") {
 
 addEventListener("hashchange", () => show());
 addEventListener("reviva:logged-out", () => context && login("You were logged out."));
-addEventListener("input", event => event.target.closest("form")?.classList.add("touched"));
+addEventListener("input", event => event.target.closest("form, .field")?.classList.add("touched"));
 begin();
