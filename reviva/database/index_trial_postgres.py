@@ -12,7 +12,11 @@ from peewee import Database
 
 from reviva.database.index_candidates import Candidate
 from reviva.database.index_catalog import indexes
-from reviva.database.index_plan import SAMPLE, Plan, Trial, runnable
+from reviva.database.index_plan import GROWN, SAMPLE, Plan, Trial, grown, runnable
+
+SELDOM = 0.01
+"""Of a column with few values the rarest is asked for that so great a part of the rows has: what is open, not what is
+done long since. Asked for whatever parameter, the planner takes a status for one of a dozen that are alike."""
 
 
 @contextmanager
@@ -36,10 +40,12 @@ class _Postgres:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._values: dict[tuple[str, str, str], str] = {}
+        """See `runnable`."""
 
     def plan(self, sql: str) -> Plan | None:
         """None for what can't be planned without values."""
-        text, count = numbered(runnable(sql))
+        text, count = numbered(runnable(sql, self._values))
         self._run("SAVEPOINT advice")
         try:
             self._run(f"PREPARE advice AS {text}")
@@ -90,29 +96,43 @@ class _Hypothetical(_Postgres):
 class _Copied(_Postgres):
     """Temporary tables hide those of the same names; they hold a sample in its physical order, analysed."""
 
-    basis = f"temporary copies with at most {SAMPLE:,} rows of each table"
+    basis = f"temporary copies with a sample of each table, and statistics as of {GROWN:,} rows or more"
 
     def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
         super().__init__(database)
         self._scale: dict[str, float] = {}
+        self._judged: dict[str, int] = {}
+        self._growth: dict[str, float] = {}
+        ((version,),) = self._run("SHOW server_version_num")
+        self._tell = _TELL if int(version) >= 180000 else _TELL_AS_SUPERUSER
+        ((self._schema,),) = self._run("SELECT current_schema()")
         real = {index._replace(name=""): index.name for index in indexes(database)}
         for table in sorted(wanted & rows.keys()):
-            ((schema,),) = self._run("SELECT current_schema()")
             part = min(100.0, 100.0 * SAMPLE * 1.2 / max(rows[table], 1))
             sampled = f" TABLESAMPLE SYSTEM ({part:f}) REPEATABLE (0)" if rows[table] > SAMPLE else ""
-            self._run(f'CREATE TEMPORARY TABLE "{table}" (LIKE "{schema}"."{table}" INCLUDING ALL) ON COMMIT DROP')
-            self._run(f'INSERT INTO pg_temp."{table}" SELECT * FROM "{schema}"."{table}"{sampled} LIMIT {SAMPLE}')
+            self._run(f'CREATE TEMPORARY TABLE "{table}" (LIKE "{self._schema}"."{table}" INCLUDING ALL) ON COMMIT DROP')
+            self._run(f'INSERT INTO pg_temp."{table}" SELECT * FROM "{self._schema}"."{table}"{sampled} LIMIT {SAMPLE}')
             self._run(f'ANALYZE pg_temp."{table}"')
             ((copied,),) = self._run(f'SELECT COUNT(*) FROM pg_temp."{table}"')
             self._scale[table] = rows[table] / copied if copied else 1.0
+            self._judged[table] = grown(rows[table]) if copied else 0
+            self._growth[table] = self._judged[table] / copied if copied else 1.0
         # Rows that were just inserted wait in a list that makes a GIN index look slow until the next vacuum.
         self._run(
             "SELECT gin_clean_pending_list(i.oid) FROM pg_class AS i JOIN pg_am AS am ON am.oid = i.relam"
             " WHERE am.amname = 'gin' AND i.relkind = 'i' AND i.relnamespace = pg_my_temp_schema()"
         )
+        for table, column, few, values, parts, bounds in self._run(_VALUES):
+            asked = [value for value, part in zip(values or (), parts or (), strict=True) if few and part >= SELDOM]
+            for how, some in (("=", asked[-1:]), ("<", (bounds or ())[:1])):
+                for value in some:
+                    self._values[table, column, how] = "'" + value.replace("'", "''").replace("%", "%%") + "'"
+        there = indexes(database, "pg_my_temp_schema()")
+        for table in self._judged:
+            self._grow(table, *(index.name for index in there if index.table == table and index.where))
         self._real = {
             index.name: real.get(index._replace(name=""), index.name)
-            for index in indexes(database, "pg_my_temp_schema()")
+            for index in there
         }
 
     def plan(self, sql: str) -> Plan | None:
@@ -126,6 +146,7 @@ class _Copied(_Postgres):
         except peewee.PeeweeException:
             self._run("ROLLBACK TO advice")
             raise
+        self._grow(candidate.table, name)
 
     def drop(self, name: str) -> None:
         self._run(f"DROP INDEX pg_temp.{name}")
@@ -133,6 +154,29 @@ class _Copied(_Postgres):
     def size(self, candidate: Candidate, name: str) -> int:
         ((size,),) = self._run(f"SELECT pg_relation_size('pg_temp.{name}')")
         return int(size * max(1.0, self._scale[candidate.table]))
+
+    def _grow(self, table: str, *made: str) -> None:
+        """Lets the planner believe in as many rows of a table, and of indexes that were just made, as it is judged at."""
+        self._run("SAVEPOINT advice")
+        try:
+            self._run(self._tell.format(name=table, rows=self._judged[table]))
+            for name in made:  # a partial one has a number of its own
+                self._run(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}"))
+        except peewee.PeeweeException:  # before PostgreSQL 18 only a superuser may: others are judged as they are
+            self._run("ROLLBACK TO advice")
+
+
+_VALUES = """
+    SELECT tablename, attname, n_distinct BETWEEN 2 AND 50, most_common_vals::text::text[], most_common_freqs,
+           histogram_bounds::text::text[]
+    FROM pg_stats WHERE schemaname = pg_my_temp_schema()::regnamespace::text
+"""
+_OF = "FROM pg_class WHERE oid = 'pg_temp.\"{name}\"'::regclass"
+_TELL = (
+    "SELECT pg_restore_relation_stats('schemaname', pg_my_temp_schema()::regnamespace::text,"
+    f" 'relname', '{{name}}', 'reltuples', ({{rows}})::real) {_OF}"
+)
+_TELL_AS_SUPERUSER = f"UPDATE pg_class SET reltuples = {{rows}} {_OF[len('FROM pg_class '):]}"
 
 
 def numbered(sql: str) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from typing import Any
 from peewee import Database
 
 from reviva.database.index_candidates import Candidate
-from reviva.database.index_plan import PAGE, SAMPLE, Plan, runnable
+from reviva.database.index_plan import GROWN, PAGE, SAMPLE, Plan, grown, runnable
 from reviva.database.index_uses import Reading, read
 
 _STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?P<rest>.*)")
@@ -24,6 +24,9 @@ _BEYOND = 0.25
 _BETWEEN = 0.005
 """The part between two bounds as PostgreSQL reckons; SQLite's sixteenth finds fault with every look at one day."""
 
+MANY_VALUES = 0.1
+"""Different values for each row."""
+
 
 class SQLiteTrial:
     """Nothing of it reaches a disk: the sample holds what the shop holds."""
@@ -31,7 +34,8 @@ class SQLiteTrial:
     least = 100.0
 
     def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
-        self._rows = rows
+        self._real = rows
+        self._rows = {table: grown(count) for table, count in rows.items()}
         self._scratch = sqlite3.connect(":memory:", isolation_level=None)
         self._distinct: dict[tuple[str, tuple[str, ...], str], float] = {}
         schema = database.execute_sql(
@@ -46,10 +50,10 @@ class SQLiteTrial:
         self._scratch.execute("ANALYZE")
         self._scratch.execute("DELETE FROM sqlite_stat1")
         for table in wanted & rows.keys():
-            self._note(table, None, str(max(rows[table], 1)))
+            self._note(table, None, str(max(self._rows[table], 1)))
             self._scratch_indexes(table)
         self._reload()
-        self.basis = f"a copy in memory with at most {SAMPLE:,} rows of each table, and statistics for all of them"
+        self.basis = f"a copy in memory with a sample of each table, and statistics as of {GROWN:,} rows or more"
 
     def plan(self, sql: str) -> Plan | None:
         """None for what is not a statement any more."""
@@ -81,7 +85,7 @@ class SQLiteTrial:
             f"SELECT AVG({lengths}), COUNT(*) FROM {candidate.table}{where}"
         ).fetchone()
         sampled = self._scratch.execute(f"SELECT COUNT(*) FROM {candidate.table}").fetchone()[0]
-        return int(((average or 0) + 8) * there * self._rows[candidate.table] / max(sampled, 1))
+        return int(((average or 0) + 8) * there * self._real[candidate.table] / max(sampled, 1))
 
     def _sample(self, database: Database, table: str) -> None:
         low, high = database.execute_sql(f'SELECT MIN(rowid), MAX(rowid) FROM "{table}"').fetchone()
@@ -128,9 +132,12 @@ class SQLiteTrial:
                 f' FROM (SELECT COUNT(*) AS n FROM "{table}"{condition} GROUP BY {names})'
             ).fetchone()
             there, sampled = self._counted(table, where)
-            whole = max(1.0, there / max(sampled, 1) * self._rows[table])
+            whole = max(1.0, there / max(sampled, 1) * self._real[table])
             spread = there - once + once * there / whole
-            self._distinct[key] = max(1.0, min(whole, there * found / spread if spread else found))
+            values = max(1.0, min(whole, there * found / spread if spread else found))
+            # As PostgreSQL does: where there are many values, more rows will have more of them.
+            growth = max(self._rows[table], 1) / max(self._real[table], 1) if values > MANY_VALUES * whole else 1.0
+            self._distinct[key] = values * growth
         return self._distinct[key]
 
     def _counted(self, table: str, where: str) -> tuple[int, int]:
@@ -181,7 +188,7 @@ class SQLiteTrial:
             if "ANY(" in step["rest"]:
                 visited = rows / 8
             bounds = re.findall(r"[<>]\?", step["rest"])
-            visited *= (1.0, _BEYOND, _BETWEEN)[min(len(bounds), 2)]
+            visited *= (1.0, _BEYOND, _BETWEEN * self._still(table))[min(len(bounds), 2)]
         use = reading.uses.get(table)
         others = [column for column in (use.equal if use else []) if column not in used]
         left = visited
@@ -189,6 +196,10 @@ class SQLiteTrial:
             if table in self._rows:
                 left /= self._guess(table, column)
         return max(visited, 1.0), max(left, 1.0 if step["how"] == "SEARCH" else min(visited, 1.0))
+
+    def _still(self, table: str) -> float:
+        """How much less of a table a day is when the table has grown: it grows by days."""
+        return max(self._real.get(table, 1), 1) / max(self._rows.get(table, 1), 1)
 
     def _guess(self, table: str, column: str) -> float:
         try:

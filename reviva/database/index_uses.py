@@ -63,6 +63,9 @@ def read(sql: str) -> Reading:
             _condition(use, match, owner(match["other_alias"]) if match["other_alias"] else None)
     for match in list(_ORDER.finditer(sql))[-1:] or list(_GROUP.finditer(sql))[-1:]:
         _order(match["terms"], owner)
+    for use in uses.values():  # a column that is told as it stands needs no value besides
+        told = {condition.split(" ")[0] for condition in use.fixed if " = " in condition}
+        use.equal = [column for column in use.equal if column not in told]
     return Reading(aliases, uses, " LIMIT " in sql)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ from reviva.database import index_catalog
 from reviva.database.ddl import backend
 from reviva.database.index_candidates import Candidate, candidates, natural
 from reviva.database.index_catalog import LiveIndex
-from reviva.database.index_plan import Plan, Trial
+from reviva.database.index_plan import FEW_ROWS, Plan, Trial
 from reviva.database.index_trial import trial
 from reviva.database.index_uses import read
 from reviva.database.monitor import unmeasured
@@ -24,12 +25,10 @@ from reviva.repositories.statement import StatementRepository
 
 MOST_STATEMENTS = 300
 """Those that took the most time; so many are planned."""
-FEW_ROWS = 1000
-"""In a table of fewer rows no index is missed."""
 SOME_ROWS = 2500
 """In a table of fewer rows an index may rightly go unused, and none is in the way."""
-GAIN = 0.5
-"""An index must at least halve the cost of a statement, and save as much of it as the trial calls `least` …"""
+GAIN = 0.4
+"""An index must leave no more than this part of a statement's cost, and save as much of it as the trial calls `least` …"""
 NOTICED = 0.001
 """… and over all that was asked save this part of what everything cost …"""
 WRITING = 5.0
@@ -47,6 +46,13 @@ class Asked:
     tables: frozenset[str]
     before: Plan | None = None
     after: Plan | None = None
+    reference: bool = False
+    """Whether the database asks it by itself while it removes a row: with locks held, so however rarely."""
+
+    @property
+    def weight(self) -> float:
+        """How much its cost counts."""
+        return math.inf if self.reference else self.calls
 
 
 @dataclass(slots=True)
@@ -156,7 +162,7 @@ class Missing:
                 best = natural(use)
                 for candidate in {*candidates(use), *([best] if best else [])}:
                     if candidate.table in large and not any(_begins(index, candidate) for index in found.live):
-                        most[candidate] += asked.calls * asked.before.cost
+                        most[candidate] += asked.weight * asked.before.cost
                 self.natural |= {best} if best else set()
         for candidate, cost in sorted(most.items()):
             if cost > self._price(candidate):  # else it could not pay, even if nothing were left to do
@@ -193,7 +199,7 @@ class Missing:
             return False
         return after.cost <= before.cost * GAIN and before.cost - after.cost >= self.place.least
 
-    def _saved(self, plans: Iterable[tuple[int, Plan | None, Plan | None]]) -> float:
+    def _saved(self, plans: Iterable[tuple[float, Plan | None, Plan | None]]) -> float:
         """What statements (calls, plan before, plan after) save that are much cheaper than before. 0 for none."""
         return sum(
             calls * (before.cost - after.cost) for calls, before, after in plans
@@ -207,7 +213,7 @@ class Missing:
         concerned = [each for each in self.found.asked if each.after and name in each.after.indexes]
         kept = [each.after for each in concerned]
         self._plan(concerned)
-        pairs = [(each.calls, each.after, plan) for each, plan in zip(concerned, kept, strict=True)]
+        pairs = [(each.weight, each.after, plan) for each, plan in zip(concerned, kept, strict=True)]
         if self._saved(pairs) > self._price(candidate):
             self.place.add(candidate, name)
             self.names[candidate] = name
@@ -218,7 +224,7 @@ class Missing:
         name = self.names[candidate]
         helped = [each for each in self.found.asked if each.after and name in each.after.indexes]
         helped = [each for each in helped if self._worth(each.before, each.after)]
-        if self._saved((each.calls, each.before, each.after) for each in helped) <= self._price(candidate):
+        if self._saved((each.weight, each.before, each.after) for each in helped) <= self._price(candidate):
             return None
         most = max(helped, key=lambda each: each.calls * _saving(each))
         assert most.before is not None
@@ -272,7 +278,7 @@ def _references(sql: str, rows: int, found: Findings) -> list[Asked]:
     emptied = next(iter(read(sql).uses), "")
     mark = "%s" if "%s" in sql else "?"
     return [
-        Asked(f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})', rows, frozenset({table}))
+        Asked(f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})', rows, frozenset({table}), reference=True)
         for table, column, other in found.references
         if other == emptied and rows
     ]
