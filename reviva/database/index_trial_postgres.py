@@ -36,7 +36,7 @@ def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterato
 
 class _Postgres:
     basis = ""
-    least = 20.0
+    least = 5.0
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -27,12 +27,12 @@ MOST_STATEMENTS = 300
 """Those that took the most time; so many are planned."""
 SOME_ROWS = 2500
 """In a table of fewer rows an index may rightly go unused, and none is in the way."""
-GAIN = 0.4
+GAIN = 0.45
 """An index must leave no more than this part of a statement's cost, and save as much of it as the trial calls `least` …"""
-NOTICED = 0.001
-"""… and over all that was asked save this part of what everything cost …"""
-WRITING = 5.0
-"""… and more than this for each row that was written meanwhile."""
+SELDOM = 0.0001
+"""… which counts only if the statement makes up this part of all that was asked …"""
+WRITING = 1.0
+"""… and more than this must be saved for each row that was written meanwhile."""
 WATCHED = timedelta(days=7)
 """So long statements must have been counted before an index is called unused."""
 
@@ -46,13 +46,8 @@ class Asked:
     tables: frozenset[str]
     before: Plan | None = None
     after: Plan | None = None
-    reference: bool = False
-    """Whether the database asks it by itself while it removes a row: with locks held, so however rarely."""
-
-    @property
-    def weight(self) -> float:
-        """How much its cost counts."""
-        return math.inf if self.reference else self.calls
+    weight: float = 0.0
+    """How much what it costs counts."""
 
 
 @dataclass(slots=True)
@@ -111,6 +106,9 @@ class IndexAdvice:
                 found.asked.append(Asked(sql, counts["calls"], frozenset(read(sql).uses)))
             if sql.startswith("DELETE FROM"):
                 found.asked += _references(sql, counts["rows"], found)
+        seldom = SELDOM * sum(counts["calls"] for counts in calls.values())
+        for asked in found.asked:
+            asked.weight = asked.weight or (asked.calls if asked.calls >= seldom else 0.0)
         return found
 
     def _unused(self, found: Findings) -> Iterable[Row]:
@@ -153,7 +151,6 @@ class Missing:
         self.place, self.found = place, found
         self.names: dict[Candidate, str] = {}
         self.natural: set[Candidate] = set()
-        self.noticed = 0.0
         most: dict[Candidate, float] = defaultdict(float)
         for asked in found.asked:
             if asked.before is None or asked.before.cost < place.least:
@@ -170,7 +167,7 @@ class Missing:
 
     def _price(self, candidate: Candidate) -> float:
         """What an index must save over all that was asked."""
-        return max(self.noticed, WRITING * self.found.written.get(candidate.table, 0))
+        return WRITING * self.found.written.get(candidate.table, 0)
 
     def items(self, concurrently: bool) -> list[Row]:
         """A recommendation for each index that is left in the end."""
@@ -180,8 +177,6 @@ class Missing:
             except Exception:  # noqa: BLE001  # a column that was read wrongly: no index of it
                 del self.names[candidate]
         self._plan(self.found.asked)
-        # A part of what everything costs at best: of what it costs now, one bad statement would hide all others.
-        self.noticed = NOTICED * sum(each.calls * each.after.cost for each in self.found.asked if each.after)
         # What a person would make is kept longest: first a wider one, as it does a narrower one's work too.
         for candidate in sorted(
             self.names, key=lambda each: (each in self.natural, bool(each.where), len(each.columns), each)
@@ -274,11 +269,14 @@ def _covers(other: LiveIndex, index: LiveIndex) -> bool:
 
 
 def _references(sql: str, rows: int, found: Findings) -> list[Asked]:
-    """What a DELETE makes the database look for by itself, in each table that refers to the one it empties."""
+    """What a DELETE makes the database look for by itself, in each table that refers to the one it empties.
+
+    It counts however seldom it is: the row's locks are held meanwhile.
+    """
     emptied = next(iter(read(sql).uses), "")
     mark = "%s" if "%s" in sql else "?"
     return [
-        Asked(f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})', rows, frozenset({table}), reference=True)
+        Asked(f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})', rows, frozenset({table}), weight=math.inf)
         for table, column, other in found.references
         if other == emptied and rows
     ]
