@@ -110,7 +110,9 @@ class _Copied(_Postgres):
         for table in sorted(wanted & rows.keys()):
             part = min(100.0, 100.0 * SAMPLE * 1.2 / max(rows[table], 1))
             sampled = f" TABLESAMPLE SYSTEM ({part:f}) REPEATABLE (0)" if rows[table] > SAMPLE else ""
-            self._run(f'CREATE TEMPORARY TABLE "{table}" (LIKE "{self._schema}"."{table}" INCLUDING ALL) ON COMMIT DROP')
+            self._run(
+                f'CREATE TEMPORARY TABLE "{table}" (LIKE "{self._schema}"."{table}" INCLUDING ALL) ON COMMIT DROP'
+            )
             self._run(f'INSERT INTO pg_temp."{table}" SELECT * FROM "{self._schema}"."{table}"{sampled} LIMIT {SAMPLE}')
             self._run(f'ANALYZE pg_temp."{table}"')
             ((copied,),) = self._run(f'SELECT COUNT(*) FROM pg_temp."{table}"')
@@ -130,10 +132,7 @@ class _Copied(_Postgres):
         there = indexes(database, "pg_my_temp_schema()")
         for table in self._judged:
             self._grow(table, *(index.name for index in there if index.table == table and index.where))
-        self._real = {
-            index.name: real.get(index._replace(name=""), index.name)
-            for index in there
-        }
+        self._real = {index.name: real.get(index._replace(name=""), index.name) for index in there}
 
     def plan(self, sql: str) -> Plan | None:
         found = super().plan(sql)
@@ -156,7 +155,7 @@ class _Copied(_Postgres):
         return int(size * max(1.0, self._scale[candidate.table]))
 
     def _grow(self, table: str, *made: str) -> None:
-        """Lets the planner believe in as many rows of a table, and of indexes that were just made, as it is judged at."""
+        """Lets the planner believe in as many rows of a table and of new indexes as it is judged at."""
         self._run("SAVEPOINT advice")
         try:
             self._run(self._tell.format(name=table, rows=self._judged[table]))
@@ -176,7 +175,7 @@ _TELL = (
     "SELECT pg_restore_relation_stats('schemaname', pg_my_temp_schema()::regnamespace::text,"
     f" 'relname', '{{name}}', 'reltuples', ({{rows}})::real) {_OF}"
 )
-_TELL_AS_SUPERUSER = f"UPDATE pg_class SET reltuples = {{rows}} {_OF[len('FROM pg_class '):]}"
+_TELL_AS_SUPERUSER = f"UPDATE pg_class SET reltuples = {{rows}} {_OF[len('FROM pg_class ') :]}"
 
 
 def numbered(sql: str) -> tuple[str, int]:

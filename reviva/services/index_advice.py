@@ -28,7 +28,7 @@ MOST_STATEMENTS = 300
 SOME_ROWS = 2500
 """In a table of fewer rows an index may rightly go unused, and none is in the way."""
 GAIN = 0.45
-"""An index must leave no more than this part of a statement's cost, and save as much of it as the trial calls `least` …"""
+"""An index must leave no more than this part of a statement's cost, and save what the trial calls `least` …"""
 SELDOM = 0.0001
 """… which counts only if the statement makes up this part of all that was asked …"""
 WRITING = 1.0
@@ -276,7 +276,12 @@ def _references(sql: str, rows: int, found: Findings) -> list[Asked]:
     emptied = next(iter(read(sql).uses), "")
     mark = "%s" if "%s" in sql else "?"
     return [
-        Asked(f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})', rows, frozenset({table}), weight=math.inf)
+        Asked(
+            f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})',
+            rows,
+            frozenset({table}),
+            weight=math.inf,
+        )
         for table, column, other in found.references
         if other == emptied and rows
     ]
