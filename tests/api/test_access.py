@@ -116,6 +116,7 @@ MATRIX = {
     "GET /widget.js": PUBLIC,
     "GET /book": PUBLIC,
     "GET /pages/book.js": PUBLIC,
+    "GET /pages/live.js": PUBLIC,
     "GET /track": PUBLIC,
     "GET /track/{reference}": PUBLIC,
     "GET /pages/track.js": PUBLIC,
