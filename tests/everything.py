@@ -103,7 +103,8 @@ class Town:
         self.do("GET", "/api/catalog/models", q=f"galaxy s2{n}")
         self.do("GET", f"/api/catalog/models/{MODEL}")
         self.do("POST", "/api/quotes", {"model": MODEL, "repairs": ["screen"]})
-        slots = self.do("GET", "/api/availability", model=MODEL, repairs="screen", days=14)["slots"]
+        first = {"from": clock.now().date() + timedelta(days=1)}  # later today may be too late to move it again
+        slots = self.do("GET", "/api/availability", model=MODEL, repairs="screen", days=14, **first)["slots"]
         order = {
             "model": MODEL, "repairs": ["screen"], "starts_at": slots[4 * n]["starts_at"],
             "customer": {"name": "Ada", "email": f"p{n}@example.com", "phone": f"+4474001234{n:02}"},
