@@ -173,18 +173,8 @@ class Bare:
         cursor.execute(sql[11], [value for message in messages for value in message])
         after = orjson.dumps({"starts_at": body["starts_at"], "status": "confirmed", "total": total}).decode()
         audited = [
-            now,
-            "public",
-            "",
-            "booking.create",
-            "booking",
-            reference,
-            None,
-            after,
-            "r",
-            "a",
-            secrets.token_hex(32),
-        ]
+            now, "public", "", "booking.create", "booking", reference, None, after, "r", "a", secrets.token_hex(32),
+        ]  # fmt: skip
         cursor.execute(sql[12], [*audited, secrets.token_hex(16), None, None, "127.0.0.1"])
         cursor.execute("COMMIT")
         at = now.isoformat()
