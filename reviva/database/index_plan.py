@@ -13,8 +13,6 @@ from reviva.database.index_uses import read
 
 SAMPLE = 10_000
 """Rows of a table that are copied: enough for the planner to tell an index from a scan."""
-GROWN = 300_000
-"""Rows that a table is judged at, if it has fewer: what a few thousand rows forgive is missed when a shop has grown."""
 FEW_ROWS = 1000
 """In a table of fewer rows no index is missed."""
 GROWN = 300_000

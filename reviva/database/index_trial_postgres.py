@@ -14,7 +14,7 @@ from reviva.database.index_candidates import Candidate
 from reviva.database.index_catalog import indexes
 from reviva.database.index_plan import GROWN, SAMPLE, Plan, Trial, grown, runnable
 
-SELDOM = 0.01
+RAREST = 0.01
 """Of a column with few values the rarest is asked for that so great a part of the rows has: what is open, not what is
 done long since. Asked for whatever parameter, the planner takes a status for one of a dozen that are alike."""
 
@@ -125,7 +125,7 @@ class _Copied(_Postgres):
             " WHERE am.amname = 'gin' AND i.relkind = 'i' AND i.relnamespace = pg_my_temp_schema()"
         )
         for table, column, few, values, parts, bounds in self._run(_VALUES):
-            asked = [value for value, part in zip(values or (), parts or (), strict=True) if few and part >= SELDOM]
+            asked = [value for value, part in zip(values or (), parts or (), strict=True) if few and part >= RAREST]
             for how, some in (("=", asked[-1:]), ("<", (bounds or ())[:1])):
                 for value in some:
                     self._values[table, column, how] = "'" + value.replace("'", "''").replace("%", "%%") + "'"
@@ -170,12 +170,12 @@ _VALUES = """
            histogram_bounds::text::text[]
     FROM pg_stats WHERE schemaname = pg_my_temp_schema()::regnamespace::text
 """
-_OF = "FROM pg_class WHERE oid = 'pg_temp.\"{name}\"'::regclass"
-_TELL = (
-    "SELECT pg_restore_relation_stats('schemaname', pg_my_temp_schema()::regnamespace::text,"
-    f" 'relname', '{{name}}', 'reltuples', ({{rows}})::real) {_OF}"
-)
-_TELL_AS_SUPERUSER = f"UPDATE pg_class SET reltuples = {{rows}} {_OF[len('FROM pg_class ') :]}"
+_TELL = """
+    SELECT pg_restore_relation_stats('schemaname', pg_my_temp_schema()::regnamespace::text,
+                                     'relname', '{name}', 'reltuples', ({rows})::real)
+    FROM pg_class WHERE oid = 'pg_temp."{name}"'::regclass
+"""
+_TELL_AS_SUPERUSER = "UPDATE pg_class SET reltuples = {rows} WHERE oid = 'pg_temp.\"{name}\"'::regclass"
 
 
 def numbered(sql: str) -> tuple[str, int]:

@@ -23,8 +23,7 @@ _BEYOND = 0.25
 """The part of the rows that SQLite expects on one side of a bound."""
 _BETWEEN = 0.005
 """The part between two bounds as PostgreSQL reckons; SQLite's sixteenth finds fault with every look at one day."""
-
-MANY_VALUES = 0.1
+_MANY_VALUES = 0.1
 """Different values for each row."""
 
 
@@ -136,7 +135,7 @@ class SQLiteTrial:
             spread = there - once + once * there / whole
             values = max(1.0, min(whole, there * found / spread if spread else found))
             # As PostgreSQL does: where there are many values, more rows will have more of them.
-            growth = max(self._rows[table], 1) / max(self._real[table], 1) if values > MANY_VALUES * whole else 1.0
+            growth = max(self._rows[table], 1) / max(self._real[table], 1) if values > _MANY_VALUES * whole else 1.0
             self._distinct[key] = values * growth
         return self._distinct[key]
 

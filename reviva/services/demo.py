@@ -86,9 +86,8 @@ class DemoService:
             benches -= len(base.benches)
             yield Place(base.shop.id, base.calendar, base.benches, self.staff(base.shop.slug, len(base.benches)))
         while benches > 0:
-            made = self.new_shop(base, min(benches, BENCHES))
+            yield self.new_shop(base, min(benches, BENCHES))
             benches -= BENCHES
-            yield made
 
     def new_shop(self, base: OpenShop, benches: int) -> Place:
         """A shop like the first one."""

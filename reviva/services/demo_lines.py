@@ -77,8 +77,6 @@ Lines = dict[str, tuple[int, bytes]]
 """For each table, the first id behind its rows (0 where they have none), and their lines as COPY takes them."""
 EARLY: Final = frozenset((None, "pending"))
 """The statuses that nobody who works there has had to do with."""
-
-
 PAIRS: Final = [one + other for one in ALPHABET for other in ALPHABET]
 
 

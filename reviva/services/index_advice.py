@@ -275,13 +275,9 @@ def _references(sql: str, rows: int, found: Findings) -> list[Asked]:
     """
     emptied = next(iter(read(sql).uses), "")
     mark = "%s" if "%s" in sql else "?"
+    look = f'SELECT 1 FROM "{{}}" AS "t1" WHERE ("t1"."{{}}" = {mark})'
     return [
-        Asked(
-            f'SELECT 1 FROM "{table}" AS "t1" WHERE ("t1"."{column}" = {mark})',
-            rows,
-            frozenset({table}),
-            weight=math.inf,
-        )
+        Asked(look.format(table, column), rows, frozenset({table}), weight=math.inf)
         for table, column, other in found.references
         if other == emptied and rows
     ]

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from tests import databases
 from tests.server import Server, running
 from tests.volley import order, slots
+from tests.waiting import until
 
 HOSTILE = '<img src=x onerror="document.title=1">'
 
@@ -160,15 +161,6 @@ def test_it_fits_a_phone(page: Page, password: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def during(page: Page, condition: Callable[[], bool]) -> None:
-    """Lets the page go on until something holds, which its events tell."""
-    for _ in range(1000):
-        if condition():
-            return
-        page.wait_for_timeout(10)
-    raise AssertionError("it did not happen in time")
-
-
 def test_it_hears_what_happens_from_where_a_lost_socket_left_off_until_its_session_ends(
     page: Page, server: Server, password: str
 ) -> None:
@@ -186,16 +178,19 @@ def test_it_hears_what_happens_from_where_a_lost_socket_left_off_until_its_sessi
 
         socket.connect_to_server().on_message(tell)
 
+    def during(condition: Callable[[], bool]) -> None:
+        until(condition, 10, pause=lambda: page.wait_for_timeout(10))
+
     page.route_web_socket("**/api/live*", through)
     enter(page, password)
     page.get_by_role("link", name="Bookings", exact=True).click()
     for n in range(2):
-        during(page, lambda n=n: any(m[0] == n + 1 and "live.pong" in str(m[1]) for m in heard))
+        during(lambda n=n: any(m[0] == n + 1 and "live.pong" in str(m[1]) for m in heard))
         made = server.post("/api/bookings", order(slots(server)[10 + n]["starts_at"], n)).json()
         expect(page.get_by_role("link", name=made["reference"])).to_be_visible()
-        during(page, lambda n=n, made=made: any(m[0] == n + 1 and made["reference"] in str(m[1]) for m in heard))
+        during(lambda n=n, made=made: any(m[0] == n + 1 and made["reference"] in str(m[1]) for m in heard))
         sockets[n].close()
-        during(page, lambda n=n: len(sockets) == n + 2)
+        during(lambda n=n: len(sockets) == n + 2)
     assert ["since=" in each.url for each in sockets] == [False, True, True]
     server.request("DELETE", "/api/auth/sessions", token(server, "admin@example.com", password))
     sockets[-1].close(code=4401)

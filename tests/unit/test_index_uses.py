@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviva.database.index_candidates import Candidate, candidates, natural
-from reviva.database.index_plan import runnable
+from reviva.database.index_plan import grown, runnable
 from reviva.database.index_trial_postgres import numbered
 from reviva.database.index_uses import Use, read
 
@@ -73,3 +73,23 @@ def test_a_shape_becomes_a_statement_again() -> None:
     )
     assert runnable("INSERT INTO a (b) VALUES (%s), … ON CONFLICT DO NOTHING").count("%s") == 1
     assert numbered("SELECT %s WHERE a LIKE '%%' AND b = %s") == ("SELECT $1 WHERE a LIKE '%' AND b = $2", 2)
+
+
+def test_a_column_whose_value_is_told_is_not_asked_for_by_a_parameter_besides() -> None:
+    sql = 'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = \'q\') AND ("t1"."b" = ?))'
+    assert read(sql).uses["a"] == Use("a", fixed=["b = 'q'"])
+
+
+@pytest.mark.parametrize("mark", ["?", "%s"])
+def test_a_value_that_a_shop_asks_for_stands_where_its_column_is_compared_so(mark: str) -> None:
+    values = {("a", "b", "="): "'open'", ("a", "c", "<"): "'old'"}
+    asked = f'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = {mark}) AND ("t1"."c" < {mark}) AND ("t1"."d" = {mark}))'
+    assert runnable(asked, values) == asked.replace(f'"b" = {mark}', "\"b\" = 'open'")
+    cleared = f'DELETE FROM "a" WHERE (("a"."b" IN ({mark})) AND ("a"."c" < {mark}))'
+    assert runnable(cleared, values) == 'DELETE FROM "a" WHERE (("a"."b" IN (\'open\')) AND ("a"."c" < \'old\'))'
+    told = f'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = \'q\') AND ("t1"."b" = {mark}))'
+    assert runnable(told, values) == told  # another value would contradict it
+
+
+def test_a_small_table_is_judged_as_it_is_and_a_larger_one_as_if_it_had_grown() -> None:
+    assert [grown(rows) for rows in (0, 999, 1000, 299_999, 2_000_000)] == [0, 999, 300_000, 300_000, 2_000_000]
