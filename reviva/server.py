@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import gevent
 import peewee
@@ -65,12 +65,22 @@ class App(Protocol):
         """Called once after the last request: closes what `start` opened."""
 
 
+class Bound(NamedTuple):
+    """A listener's address, which gunicorn asks it for once it has a connection: perhaps after it was closed."""
+
+    address: Any
+
+    def getsockname(self) -> Any:
+        return self.address
+
+
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's gevent worker; malformed heads get a problem, and idle connections don't hold up its end."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._idle: dict[gevent.Timeout, Any] = {}
+        self._bound = Bound(self.sockets[0].getsockname())  # there is one: `bind` names one
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
@@ -87,6 +97,10 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serves until told to stop."""
         gevent.spawn(self._drain_when_told)
         super().run()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serves a connection that was let in, though nobody else may be any more."""
+        super().handle(self._bound, client, addr)
 
     def _drain_when_told(self) -> None:
         while self.alive:

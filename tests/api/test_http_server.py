@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import requests
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
+from reviva.server import Worker
 from tests.api.conftest import Demo, start_demo
 
 
@@ -28,6 +33,22 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
     log = demo.log.read_text()
     assert "stopped" in log
     assert "Traceback" not in log
+
+
+def test_whoever_was_let_in_is_served_though_the_listener_has_been_closed_since() -> None:
+    def application(_: Any, start: Any) -> list[bytes]:
+        start("200 OK", [("Content-Length", "2")])
+        return [b"in"]
+
+    config, (guest, let_in) = Config(), socket.socketpair()
+    listener = socket.create_server(("127.0.0.1", 0))
+    worker = Worker(1, os.getppid(), [listener], None, 30, config, Logger(config))
+    worker.wsgi = application
+    listener.close()
+    with guest:
+        guest.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        worker.handle(listener, let_in, ("127.0.0.1", 1))
+        assert guest.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_a_killed_worker_is_replaced_and_the_counts_survive(tmp_path: Path) -> None:
