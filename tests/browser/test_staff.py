@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from tests import databases
 from tests.server import Server, running
@@ -108,6 +108,28 @@ def test_a_price_set_by_hand_and_a_moved_appointment_are_kept(page: Page, server
     booking = server.get(f"/api/bookings/{made['reference']}", token(server, "admin@example.com", password))
     assert booking["starts_at"] == chosen
     assert {item["repair"]["slug"]: item["price"]["amount"] for item in booking["items"]}["battery"] == 1234
+
+
+def test_what_is_opened_while_news_are_fetched_stays_open_and_the_news_come_later(
+    page: Page, server: Server, password: str
+) -> None:
+    made = server.post("/api/bookings", order(slots(server)[8]["starts_at"], 2)).json()
+    path, held = f"/api/bookings/{made['reference']}", list[Route]()
+    enter(page, password)
+    page.goto(f"{server.url}/staff#/bookings/{made['reference']}")
+    expect(page.get_by_text("Move the appointment")).to_be_visible()
+    page.wait_for_timeout(1000)  # what came before is shown
+    page.route(f"**{path}", lambda route: held.append(route) if not held else route.continue_())
+    admin = token(server, "admin@example.com", password)
+    assert server.request("POST", f"{path}/status", admin, json={"status": "checked_in"}).ok
+    until(lambda: held, 10, pause=lambda: page.wait_for_timeout(10))
+    page.get_by_text("Change repairs or prices").click()
+    with page.expect_response(f"**{path}"):
+        held[0].continue_()
+    page.wait_for_timeout(200)
+    expect(page.get_by_label(re.compile("^Battery replacement"))).to_be_visible()
+    page.get_by_text("Change repairs or prices").click()
+    expect(page.get_by_role("button", name="Diagnosing")).to_be_visible()
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(page: Page, server: Server, password: str) -> None:

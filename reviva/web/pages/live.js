@@ -7,17 +7,16 @@ const SOON = 400;
 /** Milliseconds within which news that come together become one look. */
 
 /**
- * Calls `changed` soon after something may have happened to what `token`, or else the session's cookie, opens; not
- * before `idle()`. Returns what ends it.
+ * Calls `changed` soon after something may have happened to what `token`, or else the session's cookie, opens; and
+ * again soon, where it answers false for nothing could be shown yet. Returns what ends it.
  */
-export function follow(changed, { token, idle = () => true } = {}) {
+export function follow(changed, token) {
   let socket, since, failed = 0, again, waiting, ended = false;
-  const look = () => {
+  const look = async () => {
     waiting = null;
-    if (idle()) changed();
-    else soon();
+    if (await changed() === false) soon();
   };
-  const soon = () => { waiting ??= setTimeout(look, SOON); };
+  const soon = () => { if (!ended) waiting ??= setTimeout(look, SOON); };
   const shown = () => document.hidden || soon();
   const poll = setInterval(() => socket.readyState === WebSocket.OPEN || shown(), POLL);
   document.addEventListener("visibilitychange", shown);

@@ -51,7 +51,7 @@ async function open() {
     gone();
     return;
   }
-  if (!ENDED.includes(booking.status)) unfollow = follow(look, { token });
+  if (!ENDED.includes(booking.status)) unfollow = follow(look, token);
 }
 
 function gone() {

@@ -51,8 +51,9 @@ function here() {
 }
 
 // Shows the page of the address. `quiet` leaves the focus and what is shown until the new is there; the focus of who is
-// arriving at a page, or still is at its top, is at the top of the new.
-async function show(quiet = false) {
+// arriving at a page, or still is at its top, is at the top of the new. Nothing is shown, and false returned, where
+// `busy` says in the end that somebody has begun something.
+async function show(quiet = false, busy = () => false) {
   if (!context) return;
   arriving ||= !quiet;
   const mine = turn += 1;
@@ -72,6 +73,7 @@ async function show(quiet = false) {
     page = [heading("That did not work"), h("p", { className: "bad" }, problem.message), action("Try again", () => show())];
   }
   if (mine !== turn) return;
+  if (busy()) return false;
   const atTop = arriving || document.activeElement === main.querySelector("h1");
   arriving = false;
   main.replaceChildren(...[page].flat(Infinity).filter(Boolean));
@@ -100,7 +102,8 @@ async function begin() {
   }
   frame();
   await show();
-  unfollow = follow(() => show(true), { idle: () => !document.querySelector("form:focus-within, .touched, details[open]") });
+  const busy = () => document.querySelector("form:focus-within, .touched, details[open]");
+  unfollow = follow(() => busy() ? false : show(true, busy));
 }
 
 function login(said = "") {
