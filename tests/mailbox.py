@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 import orjson
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.stranger import Quiet, serving
 
 
 class Mailbox:
@@ -90,7 +91,7 @@ class Gateway:
 def gateway() -> Iterator[Gateway]:
     found = Gateway()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             found.headers = {name.lower(): value for name, value in self.headers.items()}
             body = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -104,15 +105,9 @@ def gateway() -> Iterator[Gateway]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://user:p%40ss@127.0.0.1:{server.server_port}/send?key=k"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield found
-    finally:
-        found.closed.set()
-        server.shutdown()
-        server.server_close()
+    with serving(Handler) as port:
+        found.url = f"http://user:p%40ss@127.0.0.1:{port}/send?key=k"
+        try:
+            yield found
+        finally:
+            found.closed.set()

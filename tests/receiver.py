@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import trustme
 
 from reviva.notifications.deadline import addresses
 from reviva.notifications.webhook import HookTransport
+from tests.stranger import Quiet, serving
 
 NAME = "hooks.example"
 HERE = ip_network("127.0.0.0/8")
@@ -74,7 +74,7 @@ def transport(**more: Any) -> HookTransport:
 def receiver() -> Iterator[Receiver]:
     found = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_POST(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
             found.taken.append(Taken(self.path, headers, self.rfile.read(int(headers["content-length"]))))
@@ -88,26 +88,13 @@ def receiver() -> Iterator[Receiver]:
                 self.send_header(name, value)
             self.end_headers()
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Clients hang up on purpose here."""
-
-    server = Server(("127.0.0.1", 0), Handler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority().issue_cert(NAME, "127.0.0.1").configure_cert(context)
-    # The handshake is the handler's first read, so that a client that fails in it stops nobody.
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    found.port = server.server_port
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    try:
-        yield found
-    finally:
-        found.closed.set()
-        server.shutdown()
-        server.server_close()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(NAME, "127.0.0.1").configure_cert(tls)
+    with serving(Handler, tls) as found.port:
+        try:
+            yield found
+        finally:
+            found.closed.set()
 
 
 def drips(found: Receiver) -> Callable[[Any], None]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.street import Site, Street, opened
+from tests.browser.street import Site, Street, built, opened
 from tests.databases import BACKENDS
 
 CHROMIUM = "/usr/bin/chromium"
@@ -38,9 +38,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    made = Site()
-    yield made
-    made.close()
+    with built() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

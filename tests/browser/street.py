@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from tests.databases import new_url
 from tests.mailbox import Mailbox, mailbox
 from tests.people import COMMAND, KEY, services_over
 from tests.server import Server, running
+from tests.stranger import Quiet, serving
 from tests.waiting import until
 
 ADMIN = {"email": "admin@example.com", "password": "tall blue giraffe 7"}
@@ -25,27 +24,12 @@ ADMIN = {"email": "admin@example.com", "password": "tall blue giraffe 7"}
 class Site:
     """A web site that knows no Reviva but for two lines of HTML, and lets its pages load nothing it does not name."""
 
-    def __init__(self) -> None:
-        self.pages: dict[str, tuple[str, str]] = {}
-        site = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                html, policy = site.pages.get(self.path, ("", "default-src 'none'"))
-                self.send_response(200 if html else 404)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.send_header("Content-Security-Policy", policy)
-                self.end_headers()
-                self.wfile.write(html.encode())
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Silent."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://127.0.0.1:{self.server.server_port}"
-        self.stranger = f"http://localhost:{self.server.server_port}"
+    def __init__(self, port: int, pages: dict[str, tuple[str, str]]) -> None:
+        self.pages = pages
+        """HTML and policy by path."""
+        self.origin = f"http://127.0.0.1:{port}"
+        self.stranger = f"http://localhost:{port}"
         """The same pages, and to a browser somebody else's."""
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def embed(self, server: str, attributes: str = "", kind: str = "") -> str:
         """The path of a page with the element; `kind` is how its script is loaded."""
@@ -66,9 +50,23 @@ class Site:
         )  # fmt: skip
         return path
 
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+
+@contextmanager
+def built() -> Iterator[Site]:
+    """A web site without pages yet."""
+    pages: dict[str, tuple[str, str]] = {}
+
+    class Handler(Quiet):
+        def do_GET(self) -> None:
+            html, policy = pages.get(self.path, ("", "default-src 'none'"))
+            self.send_response(200 if html else 404)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Security-Policy", policy)
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+    with serving(Handler) as port:
+        yield Site(port, pages)
 
 
 @dataclass
