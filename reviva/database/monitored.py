@@ -30,15 +30,19 @@ class Monitored(Database):
         super().__init__(*args, **kwargs)
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        """Run a statement, and count it. psycopg2 has fetched every row by then."""
+        """Run a statement, and count it."""
         began = perf_counter()
         try:
             cursor = self._execute_cursor(sql, params)
         except Exception:
             self.monitor.note(current(), sql, params, perf_counter() - began, 0, failed=True)
             raise
-        self.monitor.note(current(), sql, params, perf_counter() - began, cursor.rowcount)
+        self._ran(cursor, sql, params, perf_counter() - began)
         return cursor
+
+    def _ran(self, cursor: Any, sql: str, params: Any, seconds: float) -> None:
+        """Count what is over: psycopg2 has fetched every row by then."""
+        self.monitor.note(current(), sql, params, seconds, cursor.rowcount)
 
     def commit(self) -> None:
         """Commit, which is where writes take their time."""
@@ -60,21 +64,13 @@ class MonitoredSQLite(Monitored):
         peewee: Any = super()
         return peewee.cursor(named_cursor)  # which says that there is no connection
 
-    def execute_sql(self, sql: str, params: Any = None) -> Any:
-        """Run a statement, and count it when its last row is there."""
-        began = perf_counter()
-        try:
-            cursor = self._execute_cursor(sql, params)
-        except Exception:
-            self.monitor.note(current(), sql, params, perf_counter() - began, 0, failed=True)
-            raise
+    def _ran(self, cursor: Any, sql: str, params: Any, seconds: float) -> None:
+        """Count what has no rows; else leave it to the cursor, when its last row is there."""
         if cursor.description is None:
-            self.monitor.note(current(), sql, params, perf_counter() - began, cursor.rowcount)
+            self.monitor.note(current(), sql, params, seconds, cursor.rowcount)
         else:
-            cursor.activity, cursor.sql, cursor.parameters, cursor.rows = current(), sql, params, 0
-            cursor.seconds = perf_counter() - began
-            cursor.monitor = self.monitor
-        return cursor
+            cursor.activity, cursor.sql, cursor.parameters = current(), sql, params
+            cursor.seconds, cursor.rows, cursor.monitor = seconds, 0, self.monitor
 
 
 class MeasuredCursor(sqlite3.Cursor):
