@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from reviva.api import metrics
 from reviva.api.call import Answer, Call
+from reviva.database.pool_statistics import PoolNumbers, PoolStatistics
 from reviva.errors import DatabaseUnavailable
 from reviva.services.access import Permission
 from reviva.services.health import AWAY
@@ -29,27 +30,6 @@ def ready(call: Call) -> dict[str, Any]:
 def measured(call: Call) -> bytes:
     """Prometheus metrics of all workers."""
     return metrics.exposition()
-
-
-class PoolItem(TypedDict, total=False):
-    """The pool of the worker that answers. Times are seconds; with SQLite there are only the first six."""
-
-    min: Required[int]
-    max: Required[int]
-    open: Required[int]
-    in_use: Required[int]
-    idle: Required[int]
-    waiting: Required[int]
-    away: bool
-    checkouts_total: int
-    opened_total: int
-    closed_total: int
-    errors_total: int
-    timeouts_total: int
-    abandoned_total: int
-    waits_total: int
-    wait_seconds_total: float
-    wait_seconds_max: float
 
 
 class Migrations(TypedDict):
@@ -73,7 +53,7 @@ class Health(TypedDict, total=False):
     backend: Literal["sqlite", "postgresql"]
     version: str
     latency_ms: float
-    pool: PoolItem
+    pool: PoolStatistics | PoolNumbers
     migrations: Migrations
     checks: list[CheckItem]
     uptime: float

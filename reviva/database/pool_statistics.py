@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class PoolStatistics:
-    """A snapshot of one process's pool. Counters grow since its start; times are seconds."""
+class PoolNumbers:
+    """How many connections the process that answers has, and how many callers wait for one."""
 
     min: int
     max: int
@@ -15,6 +15,12 @@ class PoolStatistics:
     in_use: int
     idle: int
     waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatistics(PoolNumbers):
+    """The same of a pool on PostgreSQL, and what it has done. Counters grow since its start; times are seconds."""
+
     away: bool
     """The server could not be reached at the last try."""
     checkouts_total: int

@@ -13,6 +13,7 @@ from playhouse.pool import MaxConnectionsExceeded, PooledSqliteDatabase
 
 from reviva import clock
 from reviva.database.monitored import MonitoredSQLite
+from reviva.database.pool_statistics import PoolNumbers
 from reviva.errors import DatabaseUnavailable, PoolExhausted, SettingError
 from reviva.retry import delays
 
@@ -109,8 +110,8 @@ class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two
         except MaxConnectionsExceeded as problem:
             raise PoolExhausted() from problem
 
-    def numbers(self) -> dict[str, int]:
+    def statistics(self) -> PoolNumbers:
         """How many connections there are, and may be; nobody queues for one."""
         in_use, idle = len(self._in_use), len(self._connections)
         most = int(self._max_connections)
-        return {"min": 0, "max": most, "open": in_use + idle, "in_use": in_use, "idle": idle, "waiting": 0}
+        return PoolNumbers(min=0, max=most, open=in_use + idle, in_use=in_use, idle=idle, waiting=0)

@@ -17,6 +17,7 @@ from reviva.database import health, migration
 from reviva.database.ddl import backend
 from reviva.database.green import limited
 from reviva.database.pool import PooledPostgres
+from reviva.database.pool_statistics import PoolNumbers
 from reviva.database.sqlite import KeptSQLite
 from reviva.errors import RevivaError, SchemaError
 from reviva.services import health_checks as checks
@@ -60,7 +61,7 @@ class HealthService:
             "backend": backend(self.database),
             "version": server.version,
             "latency_ms": server.latency_ms,
-            "pool": self._pool(),
+            "pool": asdict(self._pool()),
             "migrations": {
                 "applied": sum(step.applied is not None for step in steps),
                 "pending": sum(step.applied is None for step in steps),
@@ -115,12 +116,10 @@ class HealthService:
             self._kept = now, found
         return self._kept[1]
 
-    def _pool(self) -> dict[str, Any]:
-        if isinstance(self.database, PooledPostgres):
-            return asdict(self.database.statistics())
-        if isinstance(self.database, KeptSQLite):
-            return self.database.numbers()
-        return {"min": 0, "max": 1, "open": 1, "in_use": 1, "idle": 0, "waiting": 0}
+    def _pool(self) -> PoolNumbers:
+        if isinstance(self.database, PooledPostgres | KeptSQLite):
+            return self.database.statistics()
+        return PoolNumbers(min=0, max=1, open=1, in_use=1, idle=0, waiting=0)
 
 
 def verdict(found: list[Check]) -> str:
