@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import random
-import threading
 from collections.abc import Callable
 
 from reviva import clock
+from reviva.background import Background
 from reviva.database.pool_places import Places
 from reviva.database.pool_statistics import PoolStatistics
 from reviva.retry import delays
-
-log = logging.getLogger(__name__)
 
 TICK = 0.5  # seconds within which an abandoned connection, or the server's return, is noticed
 
@@ -25,44 +22,36 @@ class Keeper:
         self._interval = interval
         self.told: Callable[[PoolStatistics], None] = lambda statistics: None
         """Hears every half second or more often what the pool is doing; the metrics are what wants to know."""
-        self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("pool-keeper", self._round, TICK, at_once=True)
+        self._pauses = delays(0.1, TICK)
+        self._check_at = 0.0
 
     def start(self) -> None:
         """Begin; never before a fork, which no thread survives."""
-        if self._thread is None:
-            self._stopped.clear()
-            self._places.kept = True
-            self._thread = threading.Thread(target=self._run, name="pool-keeper", daemon=True)
-            self._thread.start()
+        self._places.kept = True
+        self._places.wake.set()
+        self._background.start()
 
     def stop(self) -> None:
         """End, and wait for what is under way."""
-        thread, self._thread = self._thread, None
         self._places.kept = False
-        self._stopped.set()
         self._places.wake.set()
-        if thread and thread is not threading.current_thread():
-            thread.join(timeout=5)
+        self._background.stop()
 
-    def _run(self) -> None:
-        pauses = delays(0.1, TICK)
-        check_at = 0.0
-        while not self._stopped.is_set():
-            try:
-                if clock.monotonic() >= check_at:
-                    self._places.check()
-                    check_at = clock.monotonic() + self._interval * random.uniform(0.9, 1.1)
-                self.tend()
-                self.told(self._places.statistics())
-            except Exception:
-                log.exception("the pool's keeper failed, and goes on")
-            if self._places.away:
-                self._stopped.wait(next(pauses))  # not `wake`, which each failed try sets
-            else:
-                pauses = delays(0.1, TICK)
-                self._places.wake.wait(TICK)
-            self._places.wake.clear()
+    def _round(self) -> float:
+        """What is to be done when something happened, or else at the tick; returns how long to leave the server alone,
+        where it is away: `wake` would not let it, which each failed try sets.
+        """
+        if not self._places.away:
+            self._pauses = delays(0.1, TICK)
+            self._places.wake.wait(TICK)
+        self._places.wake.clear()
+        if clock.monotonic() >= self._check_at:
+            self._places.check()
+            self._check_at = clock.monotonic() + self._interval * random.uniform(0.9, 1.1)
+        self.tend()
+        self.told(self._places.statistics())
+        return next(self._pauses) if self._places.away else 0.0
 
     def tend(self) -> None:
         """What can't wait for the next check: abandoned connections, the server's return, the minimum."""
