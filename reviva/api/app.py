@@ -196,6 +196,8 @@ ROUTES: tuple[Endpoint, ...] = (
     put("/api/customers/{id}/preferences", preference.set_for_customer, MAY.CUSTOMERS_CHANGE, body=preference.Choices,
         answer=Items[preference.ChoiceAnswer], errors=(409,)),
 
+    post("/unsubscribe", preference.unsubscribe, PUBLIC, status=204, rate=A_FEW),
+
     get("/api/notifications", notification.notifications, MAY.NOTIFICATIONS_READ, query=notification.Notifications,
         answer=notification.NotificationPage),
     post("/api/notifications/{id}/retry", notification.retry, MAY.NOTIFICATIONS_CHANGE,
@@ -270,6 +272,8 @@ ROUTES: tuple[Endpoint, ...] = (
     page("/pages/track.js", static.script(*BASE, "pages/page.js", "pages/live.js", "pages/track.js")),
     page("/reset", "pages/reset.html", None),
     page("/pages/reset.js", static.script(*BASE, "pages/page.js", "pages/reset.js")),
+    page("/unsubscribe", "pages/unsubscribe.html", None),
+    page("/pages/unsubscribe.js", static.script(*BASE, "pages/page.js", "pages/unsubscribe.js")),
     page("/pages/page.css", "pages/page.css"),
     page("/api/docs", "docs.html"), page("/api/docs/docs.js", "docs.js"), page("/api/docs/docs.css", "docs.css"),
 )

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from reviva.api.call import Call
 from reviva.api.fields import Body, Line
+from reviva.api.who import anybody
 from reviva.models.notification import Channel
 from reviva.repositories.preference import Choice
 from reviva.services.preference import OPTIONAL
@@ -49,6 +50,11 @@ def of_customer(call: Call) -> dict[str, Any]:
 def set_for_customer(call: Call) -> dict[str, Any]:
     """Choose which messages a customer wants about any booking. What is left out is."""
     return render(call.services.preferences.set_for_customer(call.actor, call.params["id"], chosen(call)))
+
+
+def unsubscribe(call: Call) -> None:
+    """End a kind of mail by the link in one of them (RFC 8058, one click): its `?token=` says whose and which."""
+    call.services.preferences.unsubscribe(anybody(call), call.bearer or "")
 
 
 def chosen(call: Call) -> list[Choice]:

@@ -8,8 +8,9 @@ import socket
 import ssl
 from contextlib import suppress
 from email.errors import MessageError
+from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP as POLICY
+from email.policy import SMTP
 from email.utils import format_datetime, formataddr, parseaddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,6 +21,19 @@ from reviva.notifications.message import Message, TransportError
 
 SECONDS = 30.0
 """What one message may take in all."""
+
+
+class Whole(UnstructuredHeader, BaseHeader):
+    """A header on one line: email's own would write a long link as an encoded word, which no mail program follows."""
+
+    def fold(self, *, policy: Any) -> str:
+        """The line; a link of ours is far from the 998 characters that one may have."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", Whole)
+POLICY = SMTP.clone(header_factory=_HEADERS)
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -85,6 +99,10 @@ class Mail:
         mail["Date"] = format_datetime(clock.now())
         mail["Message-ID"] = f"<{hashlib.sha256(message.key.encode()).hexdigest()[:40]}@{self.domain}>"
         mail["Auto-Submitted"] = "auto-generated"
+        if message.unsubscribe:
+            mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        if message.unsubscribe.startswith("https:"):
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"  # RFC 8058, which wants https
         mail.set_content(message.text)
         mail.add_alternative(message.html, subtype="html")
         return mail

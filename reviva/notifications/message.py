@@ -29,6 +29,8 @@ class Message:
     sender: str = ""
     """The name it comes from; the address is the transport's."""
     reply_to: str = ""
+    unsubscribe: str = ""
+    """A link that ends this kind of mail."""
 
 
 class Transport(Protocol):

@@ -49,6 +49,7 @@ def render(row: Row, facts: dict[str, Any]) -> Message:
     return Message(
         row["dedupe_key"], row["recipient"], body + "\n", subject, html,
         sender=shop.name if shop else "", reply_to=shop.email if shop else "",
+        unsubscribe=facts.get("unsubscribe", ""),
     )  # fmt: skip
 
 

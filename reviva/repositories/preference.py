@@ -53,6 +53,12 @@ class PreferenceRepository(Repository[NotificationPreference]):
         P.delete().where(_whose(customer, booking)).bind(self.database).execute()
         self.create_many({**choice._asdict(), "customer": customer, "booking": booking} for choice in choices)
 
+    def refuse(self, channel: Channel, template: str, customer: int) -> None:
+        """Notes that a customer does not want a message."""
+        values = {"channel": channel, "template": template, "customer": customer, "enabled": False}
+        known = [P.customer, P.channel, P.template]
+        P.insert(values).on_conflict(conflict_target=known, preserve=[P.enabled]).bind(self.database).execute()
+
     def merge(self, kept: int, other: int) -> None:
         """Makes `other`'s choices `kept`'s: what either of them switched off stays off."""
         wanted: dict[tuple[Channel, str], bool] = {}

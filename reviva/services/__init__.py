@@ -85,7 +85,7 @@ class Services:
         self.users = UserService(database, self.audit, self.sessions, self.passwords, self.login)
         self.booking_tokens = BookingTokens(database, self.signer, self.audit)
         self.customers = CustomerService(database, self.audit)
-        self.preferences = PreferenceService(database, self.audit)
+        self.preferences = PreferenceService(database, self.signer, self.audit)
         self.catalog = CatalogService(database)
         self.shops = ShopService(database)
         self.origins = OriginService(database)

@@ -23,7 +23,7 @@ from reviva.repositories.shop import ShopRepository
 from reviva.services.booking_token import make_token
 from reviva.services.notification import REMIND_BY_MAIL, REMINDER
 from reviva.services.one_time import OneTimeLinks
-from reviva.services.preference import OPTIONAL
+from reviva.services.preference import OPTIONAL, UNAWAITED, farewell
 from reviva.signing import Signer
 from reviva.words import called
 
@@ -45,7 +45,8 @@ class LetterService:
         self.preferences = PreferenceRepository(database)
 
     def facts(self, message: Row) -> dict[str, Any]:
-        """What the template of a queued message is filled with: as `booking` says, or `link`, or `bookings`.
+        """What the template of a queued message is filled with: as `booking` says, or `link`, or `bookings`; and
+        `unsubscribe`, a link, where nobody waits for it.
 
         Raises `Unwanted` where there is nothing to say any more, and `Unavailable` while the database is away.
         """
@@ -55,6 +56,9 @@ class LetterService:
             facts = retrying(self.database, lambda: self._read(message))
         if message["template"] == REMINDER and (reason := too_late(facts)):
             raise Unwanted(reason)
+        if message["template"] in UNAWAITED and message["customer_id"] is not None:
+            token = farewell(self.signer, message["customer_id"], message["template"])
+            facts["unsubscribe"] = f"{self.url}/unsubscribe?token={token}"
         return facts
 
     def unwanted(self, messages: Sequence[Row]) -> dict[int, str]:

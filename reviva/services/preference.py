@@ -17,6 +17,7 @@ from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.notification import REMINDER, TOLD
+from reviva.signing import Signer
 
 OPTIONAL: Final = (
     *((Channel.EMAIL, f"booking_{status}") for status in Status if status in TOLD - {Status.AWAITING_APPROVAL}),
@@ -27,6 +28,14 @@ OPTIONAL: Final = (
 )
 """All that can be switched off: not a quote that waits for an answer, nor what was asked for, as a new password."""
 
+UNAWAITED: Final = frozenset({REMINDER, f"booking_{Status.COMPLETED}"})
+"""Mails that nobody waits for: each has a link of its own that ends their kind (RFC 8058)."""
+
+
+def farewell(signer: Signer, customer: int, template: str) -> str:
+    """The token of the link that ends a kind of mail for a customer, however late it is followed."""
+    return signer.sign("unsubscribe", [customer, template])
+
 
 class PreferenceService:
     """Each verb gives all of `OPTIONAL` back as it then is.
@@ -34,8 +43,8 @@ class PreferenceService:
     Whoever holds a booking's token chooses for that booking alone: anybody may book under anybody's address.
     """
 
-    def __init__(self, database: Database, audit: AuditService) -> None:
-        self.database, self.audit = database, audit
+    def __init__(self, database: Database, signer: Signer, audit: AuditService) -> None:
+        self.database, self.signer, self.audit = database, signer, audit
         self.preferences = PreferenceRepository(database)
         self.customers, self.bookings = CustomerRepository(database), BookingTokenRepository(database)
 
@@ -67,6 +76,23 @@ class PreferenceService:
             before = self.of_booking(actor, reference)
             self.preferences.set(choices, booking=booking)
             return self._changed(actor, "booking", reference, before, whole(choices))
+
+    def unsubscribe(self, actor: Actor, token: str) -> None:
+        """Ends a kind of mail by the link in one of them, also for whom it reached before two customers became one.
+
+        Following a link twice is no fault. Raises `Invalid` for one that was not made here.
+        """
+        try:
+            id, template = self.signer.open("unsubscribe", token)
+        except ValueError:
+            raise Invalid.field("token", "this is not the link of one of our mails", "wrong-link") from None
+        with self.database.atomic():
+            while (row := self.customers.one(id)) and row["merged_into_id"]:
+                id = row["merged_into_id"]
+            if row is not None and not row["anonymized_at"]:
+                before = self.of_customer(id)
+                self.preferences.refuse(Channel.EMAIL, template, id)
+                self._changed(actor, "customer", id, before, self.of_customer(id))
 
     def _changed(
         self, actor: Actor, entity: str, id: object, before: list[Choice], after: list[Choice]

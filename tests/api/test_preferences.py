@@ -10,7 +10,8 @@ import pytest
 from reviva.models.notification import Channel
 from reviva.notifications.dispatcher import Dispatcher
 from reviva.notifications.rendering import environment
-from reviva.services.preference import OPTIONAL
+from reviva.services.letter import Unwanted
+from reviva.services.preference import OPTIONAL, UNAWAITED
 from tests.api.people import MINE, THEIRS, Town, build_town
 
 TEXT = {"channel": "sms", "template": "booking_ready", "enabled": False}
@@ -124,6 +125,64 @@ def test_choices_go_with_their_person(town: Town) -> None:
     assert town.ask("manager", "POST", f"/api/customers/{mine}/anonymize").status == 200
     with town.services.database.connection_context():
         assert town.services.preferences.preferences.count() == 0
+
+
+def farewell_of(town: Town, template: str = "booking_completed") -> str:
+    """The path of the link by which a mail about MINE can be ended; "" where it has none."""
+    services = town.services
+    with services.database.connection_context():
+        booking = services.bookings.bookings.by_reference(MINE)
+    assert booking is not None
+    message = {
+        "id": 1, "recipient": "a@example.com", "channel": "email", "template": template, "booking_id": booking["id"],
+        "customer_id": town.customers["mine"], "payload": {"reference": MINE},
+    }  # fmt: skip
+    return str(services.letters.facts(message).get("unsubscribe", "")).removeprefix(services.letters.url)
+
+
+def follow(town: Town, path: str) -> int:
+    """What a mail program is answered that ends a kind of mail for its reader."""
+    return town.web.post(
+        path, b"List-Unsubscribe=One-Click", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    ).status
+
+
+def test_the_link_of_a_mail_that_nobody_waits_for_ends_its_kind(town: Town) -> None:
+    customer = f"customers/{town.customers['mine']}"
+    choose(town, "technician", customer, TEXT, {**MAIL, "template": "booking_completed", "enabled": True})
+    path = farewell_of(town)
+    for _ in range(2):
+        assert follow(town, path) == 204
+        assert off(town, "technician", customer) == [("email", "booking_completed"), ("sms", "booking_ready")]
+    assert off(town, MINE, f"bookings/{MINE}") == []
+    with pytest.raises(Unwanted, match="does not want it"):
+        farewell_of(town)
+    rows = town.ask("manager", "GET", "/api/audit?entity=customer").json["items"]
+    assert [(row["actor_kind"], row["after"]) for row in rows[:2]] == [
+        ("public", {"booking_completed by email": False}), ("user", {"booking_ready by sms": False}),
+    ]  # fmt: skip
+
+
+def test_a_link_ends_mails_for_who_its_reader_is_now_and_no_others(town: Town) -> None:
+    mine, theirs = town.customers["mine"], town.customers["theirs"]
+    path = farewell_of(town)
+    for wrong in ("/unsubscribe", "/unsubscribe?token=x.y", path[:-1], path.replace("token=", "token=W"), path + "é"):
+        assert follow(town, wrong) == 422
+    assert town.web.get(path).status == 200, "only a page, which does nothing by being looked at"
+    town.ask("manager", "POST", f"/api/customers/{theirs}/merge", {"other": mine})
+    assert off(town, "technician", f"customers/{theirs}") == []
+    assert follow(town, path) == 204
+    assert off(town, "technician", f"customers/{theirs}") == [("email", "booking_completed")]
+    town.ask("manager", "POST", f"/api/customers/{theirs}/anonymize")
+    assert follow(town, path) == 204
+    with town.services.database.connection_context():
+        assert town.services.preferences.preferences.count() == 0
+
+
+def test_what_somebody_waits_for_has_no_such_link(town: Town) -> None:
+    assert farewell_of(town, "booking_ready") == ""
+    assert farewell_of(town, "booking_awaiting_approval") == ""
+    assert {("email", template) for template in UNAWAITED} <= set(OPTIONAL)
 
 
 def test_whatever_can_be_switched_off_exists() -> None:

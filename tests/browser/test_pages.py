@@ -26,7 +26,7 @@ def test_only_allowed_sites_may_frame_the_booking_page(street: Street, visit: Vi
 
 
 def test_nobody_may_frame_what_a_token_opens(street: Street, visit: Visit) -> None:
-    for path in ("/track/RV-7K3M9Q2X", "/reset"):
+    for path in ("/track/RV-7K3M9Q2X", "/reset", "/unsubscribe"):
         page = visit(street.site.origin + street.site.frame(street.server.url + path))
         expect_refused(page)
 
@@ -73,3 +73,27 @@ def test_a_password_is_set_by_the_link_of_a_mail_once(street: Street, visit: Vis
     again.get_by_role("button", name="Send me a link").click()
     expect(again.get_by_text("a mail is on its way")).to_be_visible()
     assert street.link(email, "reset") != link
+
+
+def test_a_kind_of_mail_is_ended_by_the_link_in_one_and_not_by_opening_it(street: Street, visit: Visit) -> None:
+    made = street.book("enough@example.com")
+    for status in ("checked_in", "in_repair", "ready", "completed"):
+        street.staff("POST", f"/api/bookings/{made['reference']}/status", {"status": status})
+    link = street.link("enough@example.com", "unsubscribe")
+    customer = street.staff("GET", "/api/customers?q=enough@example.com")["items"][0]["id"]
+
+    def off() -> list[str]:
+        items = street.staff("GET", f"/api/customers/{customer}/preferences")["items"]
+        return [item["template"] for item in items if not item["enabled"]]
+
+    page = visit(link, locale="de-DE", viewport={"width": 320, "height": 600})
+    stop = page.get_by_role("button", name="Keine mehr senden")
+    expect(stop).to_be_visible()
+    assert page.url == f"{street.server.url}/unsubscribe"
+    assert off() == []
+    stop.click()
+    expect(page.get_by_text("Wir senden Ihnen keine dieser E-Mails mehr.")).to_be_visible()
+    assert off() == ["booking_completed"]
+    page.goto(f"{street.server.url}/unsubscribe?token=x")
+    page.get_by_role("button", name="Keine mehr senden").click()
+    expect(page.get_by_text("Dieser Link ist nicht vollständig.")).to_be_visible()

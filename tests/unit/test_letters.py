@@ -146,6 +146,22 @@ def test_a_mail_has_both_forms_and_one_id_for_its_key() -> None:
     assert "Shop" in mail.compose(Message("k", "a@x.com", "t", "s", "h"))["From"]
 
 
+def test_a_mail_that_can_be_ended_says_so_to_its_reader_and_to_their_program() -> None:
+    link, mail = "https://shop.example/unsubscribe?token=" + "x" * 120, Mail("smtp://h?from=s@x.com")
+    message = written("booking_completed", booking(unsubscribe=link))
+    assert message.text.endswith(f"To get no more mails like this one:\n\n{link}\n")
+    assert f'<a href="{link}">' in message.html
+    composed = mail.compose(message)
+    assert (composed["List-Unsubscribe"], composed["List-Unsubscribe-Post"]) == (
+        f"<{link}>",
+        "List-Unsubscribe=One-Click",
+    )
+    assert f"\r\nList-Unsubscribe: <{link}>\r\n" in composed.as_string(), "as a mail program reads it"
+    clear = mail.compose(written("booking_completed", booking(unsubscribe="http://shop.example/unsubscribe?token=x")))
+    assert (clear["List-Unsubscribe-Post"], clear["List-Unsubscribe"][:6]) == (None, "<http:")
+    assert mail.compose(written("booking_ready", booking()))["List-Unsubscribe"] is None
+
+
 @pytest.mark.parametrize("field", ["recipient", "subject", "sender", "reply_to"])
 def test_a_line_break_in_a_header_is_refused(field: str) -> None:
     fields = {"key": "k", "recipient": "a@x.com", "text": "t", field: "a@x.com\r\nBcc: b@x.com"}

@@ -126,6 +126,12 @@ WORDS.de = {
   s_cancelled: "Abgesagt",
   s_no_show: "Nicht erschienen",
 
+  unsubscribeTitle: "E-Mails, auf die Sie verzichten können",
+  unsubscribeText: "Sie erhalten E-Mails wie die, aus der Sie kommen. Sollen wir keine mehr davon senden? Was Sie für eine Reparatur brauchen, kommt weiterhin.",
+  unsubscribe: "Keine mehr senden",
+  unsubscribed: "Wir senden Ihnen keine dieser E-Mails mehr.",
+  unsubscribeWrong: "Dieser Link ist nicht vollständig. Öffnen Sie ihn noch einmal in der E-Mail.",
+
   resetTitle: "Passwort festlegen",
   newPassword: "Neues Passwort",
   passwordHint: "Mindestens 8 Zeichen. Ein paar Wörter hintereinander sind gut, ein Name oder ein Muster nicht.",

@@ -126,6 +126,12 @@ WORDS.en = {
   s_cancelled: "Cancelled",
   s_no_show: "Missed",
 
+  unsubscribeTitle: "Mails you can do without",
+  unsubscribeText: "You get mails like the one that you came from. Shall we send no more of them? Those that you need for a repair still come.",
+  unsubscribe: "Send no more of them",
+  unsubscribed: "We send you no more of these mails.",
+  unsubscribeWrong: "This link is not whole. Open it once more in the mail.",
+
   resetTitle: "Set your password",
   newPassword: "New password",
   passwordHint: "At least 8 characters. A few words in a row are good; a name or a pattern is not.",

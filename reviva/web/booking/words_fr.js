@@ -126,6 +126,12 @@ WORDS.fr = {
   s_cancelled: "Annulé",
   s_no_show: "Manqué",
 
+  unsubscribeTitle: "Les e-mails dont vous pouvez vous passer",
+  unsubscribeText: "Vous recevez des e-mails comme celui d’où vous venez. Faut-il ne plus en envoyer ? Ceux qu’il faut pour une réparation arriveront toujours.",
+  unsubscribe: "Ne plus en envoyer",
+  unsubscribed: "Nous ne vous enverrons plus ces e-mails.",
+  unsubscribeWrong: "Ce lien est incomplet. Ouvrez-le encore une fois dans l’e-mail.",
+
   resetTitle: "Choisir votre mot de passe",
   newPassword: "Nouveau mot de passe",
   passwordHint: "Au moins 8 caractères. Quelques mots à la suite conviennent ; un nom ou un motif, non.",
