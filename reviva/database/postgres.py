@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from peewee import PostgresqlDatabase
 
-from reviva.database.monitored import Monitored
+from reviva.database.late import Late
 
 
-class Postgres(Monitored, PostgresqlDatabase):
+class Postgres(Late, PostgresqlDatabase):
     """PostgreSQL without a pool: for commands that need one connection."""
 
     field_types = {**PostgresqlDatabase.field_types, "UTC": "TIMESTAMPTZ", "TEXT": 'TEXT COLLATE "C"',

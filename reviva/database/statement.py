@@ -189,6 +189,12 @@ def insert(database: Database, model: type[Model], rows: Sequence[Mapping[str, A
         database.execute_sql(compiled.sql, bind_rows(compiled, rows))
 
 
+def insert_late(database: Any, model: type[Model], **values: Any) -> None:
+    """Inserts a row, its columns by name, by the end of the transaction."""
+    compiled = insertion(model, tuple(values)).compiled(database)
+    database.write_late(compiled.sql, bind_rows(compiled, (values,)))
+
+
 def insert_one(database: Database, model: type[Model], **values: Any) -> int:
     """Inserts a row, its columns by name, and returns its id."""
     compiled = insertion(model, tuple(values), 1, returning=True).compiled(database)
@@ -208,7 +214,7 @@ def insert_pair(
         insert(database, child, [{key: insert_one(database, model, **row), **more}])
     else:
         compiled = pair(model, tuple(row), child, key, tuple(more))
-        database.execute_sql(compiled.sql, bind_rows(compiled, (row, more)))
+        database.write_late(compiled.sql, bind_rows(compiled, (row, more)))
 
 
 @cache

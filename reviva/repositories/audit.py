@@ -56,7 +56,7 @@ class AuditRepository(Repository[Audit]):
     def add(self, row: dict[str, Any], personal: dict[str, Any] | None) -> None:
         """Adds a row, and what is personal in it beside it."""
         if personal is None:
-            statement.insert(self.database, Audit, [row])
+            statement.insert_late(self.database, Audit, **row)
         else:
             statement.insert_pair(self.database, Audit, row, AuditPersonal, "audit_id", personal)
 

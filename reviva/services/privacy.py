@@ -29,8 +29,9 @@ class PrivacyService:
         """Every row about a person by table. Raises `NotFound`."""
         with self.database.atomic():
             person, about = self._trace(who)
+            held = self.persons.held(person)
             self.audit.record(actor, "customer.export", "customer", about)
-            return self.persons.held(person)
+            return held
 
     def anonymize(self, actor: Actor, *whom: int | str) -> None:
         """Erases people, and whoever was merged into them, in every table; the bookings stay, as nobody's.

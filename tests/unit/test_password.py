@@ -87,11 +87,15 @@ late = []
 def beat():
     while True:
         before = time.perf_counter(); gevent.sleep(0.001); late.append(time.perf_counter() - before)
+def longest():
+    late.clear()
+    jobs = [gevent.spawn(passwords.verify, stored, "x") for _ in range(8)]
+    gevent.joinall(jobs); assert all(job.value for job in jobs)
+    return max(late)
 beating = gevent.spawn(beat)
-jobs = [gevent.spawn(passwords.verify, stored, "x") for _ in range(8)]
-gevent.joinall(jobs); assert all(job.value for job in jobs)
-print(max(late))
+print(min(longest() for _ in range(3)))
 """
+"""The best of three rounds: what the hashing stops it stops in each, and what else the machine is doing does not."""
 
 
 def test_eight_logins_at_once_leave_the_other_greenlets_alone() -> None:
