@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
-
-from peewee import __exception_wrapper__
 
 from reviva.database.monitor import current
 from reviva.database.monitored import Monitored
 
 
 class Late(Monitored):
-    """Goes before peewee's class."""
+    """Goes before peewee's class.
+
+    What waits for the COMMIT is `_state.late`. That is None after a savepoint: what comes then may be undone alone.
+    """
 
     def begin(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing is left over from a transaction that was rolled back."""
+        """Nothing waits yet; what a transaction left that was rolled back is forgotten."""
         self._state.late = []
         super().begin(*args, **kwargs)
 
-    def write_late(self, sql: str, params: Any) -> None:
-        """Runs a statement at the end of the transaction; inside a savepoint at once, for that may be undone alone."""
-        if self.transaction_depth() == 1:
-            self._state.late.append((sql, params))
-        else:
+    def savepoint(self) -> Any:
+        """Write what waits, and let nothing wait any more."""
+        late, self._state.late = self._state.late or (), None
+        for sql, params in late:
             self.execute_sql(sql, params)
+        return super().savepoint()
+
+    def write_late(self, sql: str, params: Sequence[Any]) -> None:
+        """Run a statement whose outcome nobody waits for with the COMMIT; without a transaction at once."""
+        late = self._state.late if self.in_transaction() else None
+        if late is None:
+            self.execute_sql(sql, params)
+        else:
+            late.append((sql, params))
 
     def commit(self) -> None:
-        """Commit, with what was left for it: its time is counted as the COMMIT's."""
+        """Commit, with what waits for it: its time is counted as the COMMIT's."""
         late, self._state.late = self._state.late, []
         if not late:
             return super().commit()
         began = perf_counter()
-        with __exception_wrapper__:
-            cursor = self.cursor()
-            cursor.execute(b";".join([*(cursor.mogrify(sql, params) for sql, params in late), b"COMMIT"]))
+        text = "; ".join([*(sql for sql, _ in late), "COMMIT"])
+        self._execute_cursor(text, [value for _, params in late for value in params])
         self.monitor.note(current(), "COMMIT", None, perf_counter() - began, 0)
         return None

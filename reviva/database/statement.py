@@ -201,15 +201,10 @@ def insert_one(database: Database, model: type[Model], **values: Any) -> int:
     return int(database.execute_sql(compiled.sql, bind_rows(compiled, (values,))).fetchone()[0])
 
 
-def insert_pair(
-    database: Database,
-    model: type[Model],
-    row: Mapping[str, Any],
-    child: type[Model],
-    key: str,
-    more: Mapping[str, Any],
+def insert_pair_late(
+    database: Any, model: type[Model], row: Mapping[str, Any], child: type[Model], key: str, more: Mapping[str, Any]
 ) -> None:
-    """Inserts a row, and one of another model that points to it by the column `key`."""
+    """Inserts a row, and one of another model that points to it by the column `key`, by the end of the transaction."""
     if isinstance(database, SqliteDatabase):
         insert(database, child, [{key: insert_one(database, model, **row), **more}])
     else:

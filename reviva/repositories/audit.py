@@ -54,11 +54,11 @@ class AuditRepository(Repository[Audit]):
     }
 
     def add(self, row: dict[str, Any], personal: dict[str, Any] | None) -> None:
-        """Adds a row, and what is personal in it beside it."""
+        """Adds a row, and what is personal in it beside it, by the end of the transaction."""
         if personal is None:
             statement.insert_late(self.database, Audit, **row)
         else:
-            statement.insert_pair(self.database, Audit, row, AuditPersonal, "audit_id", personal)
+            statement.insert_pair_late(self.database, Audit, row, AuditPersonal, "audit_id", personal)
 
     def erase(self, entity: str, entity_id: str) -> None:
         """Removes the personal values of the rows about one thing."""

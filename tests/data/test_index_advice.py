@@ -126,7 +126,9 @@ def why_not(database: Database) -> Any:
     with index_trial.trial(database, found.rows, wanted) as place:
         plans = [(each.sql, place.plan(each.sql)) for each in found.asked if "booking" in each.tables]
     return (
-        found.rows.get("booking"), found.watched, index_catalog.scans(database).get("extra_unused"),
+        found.rows.get("booking"),
+        found.watched,
+        index_catalog.scans(database).get("extra_unused"),
         [sql for sql, plan in plans if plan is None or "extra_unused" in plan.indexes],
     )
 
