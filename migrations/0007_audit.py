@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, Database, ForeignKeyField, IntegerField, Model, TextField
+from peewee import BigIntegerField, Database, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
 from reviva.database.ddl import Index, backend, frozen
@@ -22,26 +22,17 @@ def tables(db: Database) -> list[type[Model]]:
         entity_id = TextField()
         before = JSONField(null=True)
         after = JSONField(null=True)
+        personal = JSONField(null=True)
         request_id = TextField()
         address = TextField()
         mac = TextField()
 
         class Meta:
             indexes = [
-                Index("audit_entity", "audit", "entity, entity_id, id"),
-                Index("audit_actor", "audit", "actor, id", where="actor_kind = 'user'"),
+                Index("audit_at", "audit", "at, id"),
+                Index("audit_entity", "audit", "entity, entity_id, at, id"),
+                Index("audit_actor", "audit", "actor, at, id", where="actor <> ''"),
             ]
-
-    class AuditPersonal(Base):
-        id = None
-        audit = ForeignKeyField(Audit, on_delete="CASCADE", primary_key=True)
-        salt = TextField()
-        before = JSONField(null=True)
-        after = JSONField(null=True)
-        address = TextField()
-
-        class Meta:
-            table_name = "audit_personal"
 
     class AuditSeal(Base):
         audit_id = BigIntegerField(unique=True)
@@ -60,7 +51,7 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "audit_head"
 
-    return [Audit, AuditPersonal, AuditSeal, AuditHead]
+    return [Audit, AuditSeal, AuditHead]
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:

@@ -13,7 +13,6 @@ from reviva.database import statement
 from reviva.database.ddl import backend
 from reviva.models import (
     Audit,
-    AuditPersonal,
     Bench,
     Booking,
     BookingHistory,
@@ -80,7 +79,6 @@ def fill(database: Database, bookings: int = 4000) -> None:
             }
             for n in range(bookings)
         ])  # fmt: skip
-        many(database, AuditPersonal, [{"audit": n + 1, "salt": "s"} for n in range(bookings)])
         many(database, Session, [_session(n) for n in range(bookings)])
         many(database, OneTimeToken, [_link(n) for n in range(bookings)])
         many(database, Throttle, [_failure(n) for n in range(bookings)])

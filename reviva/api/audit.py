@@ -17,7 +17,7 @@ Word = Annotated[str, Line(100)]
 
 
 class AuditAnswer(TypedDict):
-    """`before` and `after` hold the fields that changed; what was personal and is erased shows as a hash."""
+    """`before` and `after` hold the fields that changed; what was personal and is erased shows as `(personal)`."""
 
     id: int
     at: datetime

@@ -11,17 +11,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from peewee import (
-    SQL,
     BooleanField,
     ColumnBase,
     Database,
     Field,
     Model,
     Node,
-    PostgresqlDatabase,
     Query,
-    Select,
-    SqliteDatabase,
 )
 
 from reviva.database.ddl import Backend
@@ -199,31 +195,6 @@ def insert_one(database: Database, model: type[Model], **values: Any) -> int:
     """Inserts a row, its columns by name, and returns its id."""
     compiled = insertion(model, tuple(values), 1, returning=True).compiled(database)
     return int(database.execute_sql(compiled.sql, bind_rows(compiled, (values,))).fetchone()[0])
-
-
-def insert_pair_late(
-    database: Any, model: type[Model], row: Mapping[str, Any], child: type[Model], key: str, more: Mapping[str, Any]
-) -> None:
-    """Inserts a row, and one of another model that points to it by the column `key`, by the end of the transaction."""
-    if isinstance(database, SqliteDatabase):
-        insert(database, child, [{key: insert_one(database, model, **row), **more}])
-    else:
-        compiled = pair(model, tuple(row), child, key, tuple(more))
-        database.write_late(compiled.sql, bind_rows(compiled, (row, more)))
-
-
-@cache
-def pair(model: type[Model], columns: tuple[str, ...], child: type[Model], key: str, more: tuple[str, ...]) -> Compiled:
-    """Both insertions in one text: on PostgreSQL a second trip costs more than the row."""
-    fields = [child._meta.combined[column] for column in (key, *more)]
-    values = [SQL("id"), *[Param((1, field.column_name), field) for field in fields[1:]]]
-    database = PostgresqlDatabase(None)
-    first = insertion(model, columns, 1, returning=True).compiled(database)
-    second = compile_query(child.insert_from(Select([SQL("made")], values), fields), database)
-    offset = len(first.constants)
-    slots = (*first.slots, *[(place + offset, name, adapt) for place, name, adapt in second.slots])
-    sql = f"WITH made AS ({first.sql}) {second.sql}"
-    return Compiled(sql, first.constants + second.constants, slots, (), ())
 
 
 def bind_rows(compiled: Compiled, rows: Sequence[Mapping[str, Any]]) -> list[Any]:

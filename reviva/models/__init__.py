@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reviva.models.audit import Audit, AuditHead, AuditPersonal, AuditSeal
+from reviva.models.audit import Audit, AuditHead, AuditSeal
 from reviva.models.base import Base
 from reviva.models.booking import Booking, BookingHistory, BookingItem, BookingSlot, IdempotencyKey
 from reviva.models.catalog import Brand, Category, DeviceModel, RepairPrice, RepairType
@@ -24,7 +24,7 @@ TABLES: tuple[type[Base], ...] = (
     Booking, BookingItem, BookingSlot, BookingHistory, IdempotencyKey,
     Notification, NotificationPreference,
     Event, LiveSession, WebhookEndpoint, WebhookDelivery,
-    Audit, AuditPersonal, AuditSeal, AuditHead,
+    Audit, AuditSeal, AuditHead,
     StatementCount, DayFigure,
 )  # fmt: skip
 
@@ -32,7 +32,6 @@ __all__ = [
     "TABLES",
     "Audit",
     "AuditHead",
-    "AuditPersonal",
     "AuditSeal",
     "Base",
     "Bench",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from peewee import BigIntegerField, ForeignKeyField, IntegerField, TextField
+from peewee import BigIntegerField, IntegerField, TextField
 
 from reviva.database.ddl import Index
 from reviva.database.fields import JSONField, UTCField, WordField
@@ -31,7 +31,10 @@ class Audit(Base):
     entity_id = TextField()
     before = JSONField(null=True)
     after = JSONField(null=True)
-    """The fields that changed. Secrets are masked; what is personal is a salted hash of what `AuditPersonal` holds."""
+    """The fields that changed, without secrets and without what `personal` holds."""
+    personal = JSONField(null=True)
+    """`{"before"?, "after"?, "address"?, "salt"}`: the personal values by their place in the row, and the address of
+    somebody from outside. Once erased, `{"erased": signature, "was": hash}`; the rest of the row stays as it is."""
     request_id = TextField(default="")
     address = TextField(default="")
     mac = TextField()
@@ -39,27 +42,10 @@ class Audit(Base):
 
     class Meta:
         indexes = [
-            Index("audit_entity", "audit", "entity, entity_id, id", serves="what happened to one thing"),
-            Index(
-                "audit_actor", "audit", "actor, id", serves="what one user did; a token acts on one booking only",
-                where="actor_kind = 'user'",
-            ),
-        ]  # fmt: skip
-
-
-class AuditPersonal(Base):
-    """The personal values of an audit row, which can be erased without touching the row: it holds only their hash."""
-
-    id = None  # type: ignore[assignment]  # peewee's way to drop an inherited key
-    audit = ForeignKeyField(Audit, on_delete="CASCADE", lazy_load=False, primary_key=True)
-    salt = TextField()
-    before = JSONField(null=True)
-    after = JSONField(null=True)
-    address = TextField(default="")
-    """Of somebody from outside; staff's addresses stand in the row itself."""
-
-    class Meta:
-        table_name = "audit_personal"
+            Index("audit_at", "audit", "at, id", serves="what happened last, or in a span of days"),
+            Index("audit_entity", "audit", "entity, entity_id, at, id", serves="what happened to one thing"),
+            Index("audit_actor", "audit", "actor, at, id", serves="what somebody did", where="actor <> ''"),
+        ]
 
 
 class AuditSeal(Base):

@@ -10,12 +10,13 @@ from peewee import JOIN, SQL, Database, fn
 from reviva.database import bulk, statement
 from reviva.database.ddl import backend
 from reviva.database.statement import Param, Row, Statement
-from reviva.models.audit import ActorKind, Audit, AuditHead, AuditPersonal, AuditSeal
+from reviva.models.appendonly import ERASED
+from reviva.models.audit import Audit, AuditHead, AuditSeal
 from reviva.models.user import User
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
-A, S, P = Audit, AuditSeal, AuditPersonal
+A, S = Audit, AuditSeal
 
 LOOK_BACK = 1000
 """How far behind the newest sealed row a row is still looked for that was committed out of order."""
@@ -33,8 +34,8 @@ _UNSEALED = Statement(
 )
 _NEWEST = Statement(lambda: S.select(fn.COALESCE(fn.MAX(S.audit_id), 0).alias("id")))
 _CONTENT = (
-    A.id, A.at, A.actor_kind, A.actor, A.action, A.entity, A.entity_id, A.before, A.after, A.request_id, A.address,
-    A.mac,
+    A.id, A.at, A.actor_kind, A.actor, A.action, A.entity, A.entity_id, A.before, A.after, A.personal, A.request_id,
+    A.address, A.mac,
 )  # fmt: skip
 
 
@@ -46,34 +47,38 @@ class AuditRepository(Repository[Audit]):
     filters = {
         "entity": lambda entity: A.entity == entity,
         "entity_id": lambda entity_id: A.entity_id == entity_id,
-        "actor": lambda actor: by_user([actor]) if actor.isdecimal() else A.actor == actor,
+        "actor": lambda actor: by_actor([actor]),
         "actor_kind": lambda kind: A.actor_kind == kind,
         "action": lambda action: A.action == action,
         "from_": lambda at: A.at >= at,
         "to": lambda at: A.at < at,
     }
 
-    def add(self, row: dict[str, Any], personal: dict[str, Any] | None) -> None:
-        """Adds a row, and what is personal in it beside it, by the end of the transaction."""
-        if personal is None:
-            statement.insert_late(self.database, Audit, **row)
-        else:
-            statement.insert_pair_late(self.database, Audit, row, AuditPersonal, "audit_id", personal)
+    def add(self, row: Row) -> None:
+        """Adds a row by the end of the transaction."""
+        statement.insert_late(self.database, Audit, **row)
 
-    def erase(self, entity: str, entity_id: str) -> None:
-        """Removes the personal values of the rows about one thing."""
-        about = A.select(A.id).where(A.entity == entity, A.entity_id == entity_id)
-        P.delete().where(P.audit.in_(about)).bind(self.database).execute()
+    def about(self, entity: str, ids: Sequence[str]) -> Any:
+        """The condition of rows about some things."""
+        return (A.entity == entity) & A.entity_id.in_(ids)
+
+    def with_personal(self, condition: Any) -> list[Row]:
+        """Those of some rows whose personal values are not erased yet: `id, mac`, and `personal` as it is stored."""
+        personal = A.personal.cast("TEXT")
+        there = A.personal.is_null(False) & ~personal.startswith(ERASED)
+        return self.run(A.select(A.id, A.mac, personal.alias("personal")).where(condition, there))
+
+    def erase(self, id: int, mark: str, was: str) -> None:
+        """Puts a mark, and what they hashed to, in the place of a row's personal values."""
+        A.update(personal={"erased": mark, "was": was}).where(A.id == id).bind(self.database).execute()
 
     def add_many(self, rows: Sequence[Row]) -> None:
-        """Adds rows that hold nothing personal. For commands only."""
+        """Adds rows at once. For commands only."""
         bulk.add(self.database, Audit, rows)
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of rows, each with its personal values where they are not erased."""
-        personal = (P.before.alias("own_before"), P.after.alias("own_after"), P.address.alias("own_address"))
-        query = A.select(*_CONTENT[:-1], *personal).join(P, JOIN.LEFT_OUTER, on=(P.audit == A.id))
-        return self.page(wanted, query)
+        """A page of rows."""
+        return self.page(wanted, A.select(*_CONTENT[:-1]))
 
     def unsealed(self, low: int, limit: int) -> list[Row]:
         """Rows after id `low` that have no seal yet: `id, mac`."""
@@ -130,33 +135,19 @@ class AuditRepository(Repository[Audit]):
         query = A.select(A.id).join(first, on=(first.c.mac == A.mac)).where(A.id > first.c.first).order_by(A.id)
         return [row["id"] for row in self.run(query)]
 
-    def personal(self, batch: int = 1000) -> Iterator[Row]:
-        """What is personal in rows: `audit_id, salt, before, after, address`, and the row's own `stored_…`."""
-        last = 0
-        while True:
-            query = P.select(
-                P.audit, P.salt, P.before, P.after, P.address, A.before.alias("stored_before"),
-                A.after.alias("stored_after"), A.address.alias("stored_address"),
-            )  # fmt: skip
-            rows = self.run(query.join(A, on=(A.id == P.audit)).where(P.audit > last).order_by(P.audit).limit(batch))
-            yield from rows
-            if len(rows) < batch:
-                return
-            last = rows[-1]["audit_id"]
-
     def anybody(self) -> bool:
         """Whether there are users, whose making must have left rows."""
         return bool(self.run(User.select(User.id).limit(1)))
 
 
-def by_user(ids: Sequence[str]) -> Any:
-    """Rows of what some users did. The kind is spelt out, or else no planner would see that the index has them all."""
-    return (A.actor_kind == SQL(f"'{ActorKind.USER}'")) & A.actor.in_(ids)
+def by_actor(names: Sequence[str]) -> Any:
+    """Rows of what some did who are known, in the words of the index."""
+    return (A.actor != SQL("''")) & A.actor.in_(names)
 
 
 def _stored(database: Database) -> list[Any]:
     """A row's columns as they are stored: a changed document must not be mended by reading it."""
     text = "TEXT"
     at = A.at.cast(text) if backend(database) == "sqlite" else A.at
-    raw = {A.at: at, A.before: A.before.cast(text), A.after: A.after.cast(text)}
+    raw = {A.at: at, A.before: A.before.cast(text), A.after: A.after.cast(text), A.personal: A.personal.cast(text)}
     return [raw.get(field, field).alias(f"a_{field.column_name}") for field in _CONTENT]

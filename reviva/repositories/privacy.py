@@ -11,13 +11,13 @@ from peewee import Database, Model, fn
 
 from reviva.database.ddl import backend
 from reviva.database.statement import Row
-from reviva.models.audit import Audit, AuditPersonal
+from reviva.models.audit import Audit
 from reviva.models.booking import Booking, BookingHistory, BookingItem, IdempotencyKey
 from reviva.models.customer import Customer
 from reviva.models.event import Event, LiveSession
 from reviva.models.notification import Notification, NotificationPreference, NotificationStatus
 from reviva.models.user import OneTimeToken, Role, Session, User
-from reviva.repositories.audit import by_user
+from reviva.repositories.audit import AuditRepository, by_actor
 from reviva.repositories.customer import CustomerRepository
 
 WAITING = (NotificationStatus.QUEUED, NotificationStatus.SENDING)
@@ -69,7 +69,6 @@ class PersonRepository:
         """Every row of theirs by table, without hashes of tokens and the words for searching."""
         topics = [f"booking:{reference}" for reference in person.references]
         sockets = LiveSession.booking.in_(person.bookings) | LiveSession.user.in_(person.users)
-        personal = (Audit.at, Audit.action, AuditPersonal.before, AuditPersonal.after, AuditPersonal.address)
         theirs = {
             "customers": _all(Customer).where(Customer.id.in_(person.ids)),
             "bookings": _all(Booking).where(Booking.id.in_(person.bookings)),
@@ -81,14 +80,15 @@ class PersonRepository:
             "live_sessions": _all(LiveSession).where(sockets),
             "users": _all(User).where(User.id.in_(person.users)),
             "sessions": _all(Session).where(Session.user.in_(person.users)),
-            "audit": AuditPersonal.select(*personal).join(Audit).where(self._audited(person)),
+            "audit": Audit.select(Audit.at, Audit.action, Audit.personal).where(
+                self.audited(person), Audit.personal.is_null(False)
+            ),
         }
         return {name: self._run(query) for name, query in theirs.items()}
 
     def erase(self, person: Person, now: Any) -> None:
         """Overwrites or removes what is personal in each table; figures, prices and times stay."""
         messages = self._messages(person)
-        self._remove(AuditPersonal, self._audited(person))
         self._erase_bookings(person, now)
         self._set(
             Notification, messages & Notification.status.in_(WAITING),
@@ -137,16 +137,14 @@ class PersonRepository:
             | Notification.user.in_(self._customers_of(person))
         )
 
-    def _audited(self, person: Person) -> Any:
-        """Personal values in the audit's rows about them or by them."""
+    def audited(self, person: Person) -> Any:
+        """The condition of the audit's rows about them or by them."""
         users = [str(row["id"]) for row in self._run(self._customers_of(person))]
-        about = Audit.select(Audit.id).where(
-            ((Audit.entity == "booking") & Audit.entity_id.in_(person.references))
-            | ((Audit.entity == "customer") & Audit.entity_id.in_([str(id) for id in person.ids]))
-            | ((Audit.entity == "user") & Audit.entity_id.in_(users))
-            | by_user(users)
+        about = AuditRepository(self.database).about
+        customers = [str(id) for id in person.ids]
+        return (
+            about("booking", person.references) | about("customer", customers) | about("user", users) | by_actor(users)
         )
-        return AuditPersonal.audit.in_(about)
 
     def _set(self, model: type[Model], condition: Any, **values: Any) -> None:
         model.update(values).where(condition).bind(self.database).execute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from reviva.models.user import Role
 from reviva.paging import ListQuery, Page
 from reviva.repositories.audit import AuditRepository
 from reviva.services.actor import Actor
-from reviva.services.audit_content import dump, hashed, restore, split
+from reviva.services.audit_content import PERSONAL, dump, restore, split
 from reviva.signing import Signer, encode
 
 _OUTSIDE = (ActorKind.PUBLIC, ActorKind.BOOKING)
@@ -46,55 +47,61 @@ class AuditService:
         Secrets and notes are masked. Personal values are kept apart, so that they can be erased and the row stays as it
         is. Whose they are is told by what the row is about, and by who acted.
         """
-        self.rows.add(*self._made(actor, action, entity, entity_id, before, after))
+        self.rows.add(self._made(actor, action, entity, entity_id, before, after))
 
     def record_many(self, actor: Actor, changes: Iterable[Change]) -> None:
         """Adds a row for each change as `record` does, all at once. For commands only."""
-        plain: list[Row] = []
-        for change in changes:
-            row, personal = self._made(actor, *change)
-            if personal:
-                self.rows.add(row, personal)
-            else:
-                plain.append(row)
-        self.rows.add_many(plain)
+        self.rows.add_many([self._made(actor, *change) for change in changes])
 
-    def _made(
-        self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any
-    ) -> tuple[Row, Row | None]:
+    def _made(self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any) -> Row:
         chance, at = os.urandom(32), clock.now()
-        salt, nonce = chance[:16].hex(), encode(chance[16:])
+        row_before, own_before = split(entity, before)
+        row_after, own_after = split(entity, after)
+        own_address = actor.address if actor.kind in _OUTSIDE or actor.role is Role.CUSTOMER else ""
+        own = (("before", own_before), ("after", own_after), ("address", own_address))
+        personal = {name: values for name, values in own if values}
+        if personal:
+            personal["salt"] = chance[:16].hex()
         row = {
             "actor_kind": str(actor.kind), "actor": actor.name, "action": action, "entity": entity,
-            "entity_id": str(entity_id), "request_id": actor.request_id, "address": actor.address,
+            "entity_id": str(entity_id), "request_id": actor.request_id,
+            "address": PERSONAL if own_address else actor.address,
         }  # fmt: skip
-        row_before, own_before = split(entity, before, salt)
-        row_after, own_after = split(entity, after, salt)
-        own_address = actor.address if actor.kind in _OUTSIDE or actor.role is Role.CUSTOMER else ""
-        if own_address:
-            row["address"] = hashed(salt, "address", own_address)
-        personal = None
-        if own_before or own_after or own_address:
-            personal = {"salt": salt, "before": own_before, "after": own_after, "address": own_address}
-        signed = {**row, "at": write_instant(at), "before": dump(row_before), "after": dump(row_after)}
-        mac = make_mac(self.signer, nonce, signed)
-        return {**row, "at": at, "before": row_before, "after": row_after, "mac": mac}, personal
+        written = {"before": row_before, "after": row_after, "personal": personal or None}
+        stored = {**row, "at": write_instant(at), **{name: dump(value) for name, value in written.items()}}
+        mac = make_mac(self.signer, encode(chance[16:]), stored, digest(stored["personal"]))
+        return {**row, "at": at, **written, "mac": mac}
 
-    def forget(self, entity: str, entity_id: str) -> None:
-        """Erases what is personal in the rows about one thing; the rows stay as they are."""
-        self.rows.erase(entity, entity_id)
+    def forget(self, condition: Any) -> None:
+        """Erases what is personal in the rows that meet a condition; all else in them stays as it is."""
+        for row in self.rows.with_personal(condition):
+            self.rows.erase(row["id"], erasure(self.signer, row["mac"]), digest(row["personal"]))
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """Rows with the personal values that are not erased, newest first."""
         page = self.rows.listed(wanted)
         for row in page.items:
-            row["before"] = restore(row["before"], row.pop("own_before"))
-            row["after"] = restore(row["after"], row.pop("own_after"))
-            row["address"] = row.pop("own_address") or row["address"]
+            personal = row.pop("personal") or {}
+            row["before"] = restore(row["before"], personal.get("before"))
+            row["after"] = restore(row["after"], personal.get("after"))
+            row["address"] = personal.get("address", row["address"])
         return page
 
 
-def make_mac(signer: Signer, nonce: str, stored: Mapping[str, Any]) -> str:
-    """The MAC of a row as it is stored, `at` and documents as text; the nonce makes it differ from every other's."""
+def make_mac(signer: Signer, nonce: str, stored: Mapping[str, Any], own: str) -> str:
+    """The MAC of a row as it is stored, `at` and documents as text; the nonce makes it differ from every other's.
+
+    `own` is the digest of its personal values, which outlives them.
+    """
     parts = ["\0" if stored[name] is None else stored[name] for name in _SIGNED]
-    return f"{nonce}.{signer.token('audit', nonce, stored['at'], *parts)}"
+    return f"{nonce}.{signer.token('audit', nonce, stored['at'], own, *parts)}"
+
+
+def digest(personal: str | None) -> str:
+    """Of personal values as they are stored; with their salt, they can't be guessed from it."""
+    return hashlib.sha256(personal.encode()).hexdigest() if personal else ""
+
+
+def erasure(signer: Signer, mac: str) -> str:
+    """The signature that shows that it was us who erased the personal values of the row with this MAC."""
+    return signer.token("audit-erased", mac)

@@ -134,7 +134,7 @@ class BookingDrafts:
         row = self.bookings.locked(reference)
         if row is not None and row["status"] == Status.DRAFT and row["updated_at"] < untouched_since:
             self.bookings.delete(row["id"])
-            self.steps.audit.forget("booking", reference)
+            self.steps.audit.forget(self.steps.audit.rows.about("booking", [reference]))
             self.steps.audit.record(SYSTEM, "booking.forget", "booking", reference, before={"status": row["status"]})
 
     def take(self, row: Row, plan: Plan) -> int:

@@ -41,6 +41,7 @@ class PrivacyService:
         for who in whom:
             with self.database.atomic():
                 person, about = self._trace(who)
+                self.audit.forget(self.persons.audited(person))
                 self.persons.erase(person, clock.now())
                 self.audit.record(actor, "customer.anonymize", "customer", about)
         with self.database.atomic():

@@ -72,7 +72,7 @@ CHANGES = {
     "a foreign key's action": "ALTER TABLE bench DROP CONSTRAINT bench_shop_id_fkey; "
     "ALTER TABLE bench ADD CONSTRAINT bench_shop_id_fkey FOREIGN KEY (shop_id) REFERENCES shop (id)",
     "a primary key": "ALTER TABLE booking_slot DROP CONSTRAINT booking_slot_pkey",
-    "a trigger": "DROP TRIGGER audit_append_only ON audit",
+    "a trigger": "DROP TRIGGER audit_no_update ON audit",
     "a function": "CREATE OR REPLACE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
     "a table": "CREATE TABLE extra (id bigint)",
 }
