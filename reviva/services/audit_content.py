@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from reviva.database.fields import JSONField
@@ -11,6 +12,7 @@ MASK: Final = "***"
 PERSONAL: Final = "(personal)"
 """Stands for a personal value, and is what is shown once it is erased."""
 _SECRET = re.compile(r"password|token|secret|nonce|api_key|private", re.IGNORECASE)
+_is_secret = lru_cache(1000)(_SECRET.search)
 _NOTES: Final = frozenset({"notes", "note", "reason"})
 _ANYWHERE: Final = frozenset({"email", "phone", "recipient", "device", "contact_name", "customer_name"})
 _OF_PEOPLE: Final = frozenset({"name", "locale"})
@@ -36,7 +38,7 @@ def _walk(value: Any, path: str, person: bool, notes: bool, found: dict[str, Any
     for name, each in value.items():
         if each in (None, "") or isinstance(each, bool):
             kept[name] = each
-        elif _SECRET.search(name) or (notes and name in _NOTES):
+        elif _is_secret(name) or (notes and name in _NOTES):
             kept[name] = MASK
         elif isinstance(each, dict | list | tuple):
             kept[name] = _walk(each, f"{path}{name}.", (person and name != "items") or name in _PEOPLE, notes, found)
