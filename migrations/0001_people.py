@@ -94,6 +94,7 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [
                 Index("customer_phone", "customer", "phone", where="phone IS NOT NULL"),
                 Index("customer_created", "customer", "created_at, id"),
+                Index("customer_consent", "customer", "created_at, id", where="marketing_consent"),
                 Index("customer_name", "customer", "name, id"),
                 Index("customer_updated", "customer", "updated_at, id"),
                 Index("customer_merged", "customer", "merged_into_id", where="merged_into_id IS NOT NULL"),

@@ -24,7 +24,7 @@ class Signer:
         self._begun = hmac.new(key, digestmod="sha256")  # and copied for each: the key is taken in once
 
     def mac(self, purpose: str, *parts: object) -> bytes:
-        """32 bytes that nobody can make without the key. It signs a JSON list of texts: ("a", "bc") is not ("ab", "c")."""
+        """32 bytes that nobody can make without the key. Of a JSON list of texts: ("a", "bc") is not ("ab", "c")."""
         begun = self._begun.copy()
         begun.update(orjson.dumps([purpose, *map(str, parts)]))
         return begun.digest()

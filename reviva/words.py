@@ -24,6 +24,8 @@ _WORD = re.compile(r"[^\W_]+")
 _SIMS = re.compile(r"/(ds|dsn|ss)\b", re.IGNORECASE)
 """What Samsung adds to a model number where it has two SIM cards, or one."""
 
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+
 MOST_WORDS = 8
 """Of a query; what follows is ignored."""
 
@@ -37,6 +39,16 @@ def words(text: str) -> list[str]:
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 
+def addresses(text: str) -> list[str]:
+    """The e-mail addresses in a text, each run together to one word: its parts alone are in too many others."""
+    return ["".join(words(address)) for address in _ADDRESS.findall(text)] if "@" in text else []
+
+
+def asked(query: str) -> list[str]:
+    """The words that a query looks for, without knowing what there is."""
+    return [*addresses(query), *words(_ADDRESS.sub(" ", query))][:MOST_WORDS]
+
+
 def called(brand: str, model: str) -> str:
     """What people call a device: some models carry their brand in their name."""
     return model if model.casefold().startswith(f"{brand.casefold()} ") else f"{brand} {model}"
@@ -44,7 +56,7 @@ def called(brand: str, model: str) -> str:
 
 def joined(texts: Iterable[str]) -> str:
     """The distinct words of some texts between single spaces, in order: what a `search_text` column holds."""
-    return " ".join(dict.fromkeys(word for text in texts for word in words(text)))
+    return " ".join(dict.fromkeys(word for text in texts for word in (*words(text), *addresses(text))))
 
 
 class Vocabulary:

@@ -34,6 +34,10 @@ class Customer(Base):
         indexes = [
             Index("customer_phone", "customer", "phone", serves="a customer by telephone", where="phone IS NOT NULL"),
             Index("customer_created", "customer", "created_at, id", serves="the newest customers first"),
+            Index(
+                "customer_consent", "customer", "created_at, id", serves="the customers who may be written to",
+                where="marketing_consent",
+            ),
             Index("customer_name", "customer", "name, id", serves="the customer list by name"),
             Index("customer_updated", "customer", "updated_at, id", serves="the list by who was touched last"),
             Index(

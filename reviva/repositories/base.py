@@ -15,7 +15,8 @@ from reviva.paging import ListQuery, Page
 from reviva.repositories.page import Key, fetch, keys_for
 
 M = TypeVar("M", bound=Base)
-Filter = Callable[[Any], Expression]
+Filter = Callable[[Any], Any]
+"""Makes a condition from a value."""
 
 BATCH = 500
 """Rows of one INSERT: SQLite allows 32,766 parameters, and our widest table has 25 columns."""

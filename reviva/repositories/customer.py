@@ -52,7 +52,7 @@ class CustomerRepository(Repository[Customer]):
     filters = {
         "email": lambda email: C.email_key == email_key(email),
         "phone": lambda phone: C.phone == phone,
-        "consent": lambda given: C.marketing_consent == given,
+        "consent": lambda given: C.marketing_consent if given else ~C.marketing_consent,
         "created_from": lambda at: C.created_at >= at,
         "created_to": lambda at: C.created_at < at,
     }

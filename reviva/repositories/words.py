@@ -8,12 +8,12 @@ from peewee import SQL, Database, Model, NodeList
 
 from reviva.database.ddl import backend
 from reviva.models.fulltext import vector
-from reviva.words import MOST_WORDS, fts5, tsquery, words
+from reviva.words import asked, fts5, tsquery
 
 
 def matching(database: Database, model: type[Model], text: str) -> Any:
     """Rows that have every word of `text`, each as a beginning of theirs. The query's first table is `model`."""
-    table, groups = model._meta.table_name, [((word,),) for word in words(text)[:MOST_WORDS]]
+    table, groups = model._meta.table_name, [((word,),) for word in asked(text)]
     if not groups:
         return SQL("1 = 0")
     if backend(database) == "sqlite":

@@ -206,7 +206,11 @@ def person(number: int) -> Person:
     mixed = number * 2_654_435_761 % 2**32
     (given, first), (family, last) = GIVEN_AND_SHOWN[mixed % len(GIVEN)], FAMILY_AND_SHOWN[(mixed >> 8) % len(FAMILY)]
     words, local = f"{given} {family}" if given != family else given, f"{family}{number}"
-    name, email, found_by = f"{first} {last}", f"{given}.{local}@example.com", f"{words} {local} example com"
+    name, email, found_by = (
+        f"{first} {last}",
+        f"{given}.{local}@example.com",
+        f"{words} {local} example com {given}{local}examplecom",
+    )
     if mixed >> 28 >= 12:
         return Person(name, email, None, found_by)
     phone = f"447700900{(mixed >> 16) % 1000:03d}"

@@ -78,6 +78,21 @@ def test_a_list_is_filtered_sorted_and_searched(services: Services) -> None:
     assert [row["name"] for row in (*first.items, *rest.items)] == ["Zoë Müller", "Zora Ray", "Bob Ray"]
 
 
+def test_an_address_finds_whose_it_is_and_its_parts_find_all_who_have_them(services: Services) -> None:
+    for name, email in (("Ann", "info@acme.example"), ("Ben", "info@bolt.example"), ("Cy", "cy.info@acme.example")):
+        services.customers.find_or_make(email, name, None, "en", "GB")
+
+    def names(q: str) -> list[str]:
+        return [
+            row["name"] for row in services.customers.list(ListQuery(filters={"q": q}, sort=(("name", False),))).items
+        ]
+
+    assert names("info@acme.example") == names("INFO@acme.exam") == names("ann info@acme.example") == ["Ann"]
+    assert names("acme") == ["Ann", "Cy"]
+    assert names("info@") == ["Ann", "Ben", "Cy"]
+    assert names("info@acme.example ben") == []
+
+
 def test_a_change_is_audited_without_the_notes_and_asks_for_the_version(services: Services) -> None:
     id = make(services, "a@example.com", "Ada")
     services.customers.change(COMMAND, id, 1, name="Ada L", notes="afraid of dogs", marketing_consent=True)
