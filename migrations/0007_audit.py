@@ -31,7 +31,7 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [
                 Index("audit_at", "audit", "at, id"),
                 Index("audit_entity", "audit", "entity, entity_id, at, id"),
-                Index("audit_actor", "audit", "actor, at, id", where="actor <> ''"),
+                Index("audit_actor", "audit", "actor_kind, actor, at, id", where="actor <> ''"),
             ]
 
     class AuditSeal(Base):

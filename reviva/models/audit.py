@@ -44,7 +44,7 @@ class Audit(Base):
         indexes = [
             Index("audit_at", "audit", "at, id", serves="what happened last, or in a span of days"),
             Index("audit_entity", "audit", "entity, entity_id, at, id", serves="what happened to one thing"),
-            Index("audit_actor", "audit", "actor, at, id", serves="what somebody did", where="actor <> ''"),
+            Index("audit_actor", "audit", "actor_kind, actor, at, id", serves="what somebody did", where="actor <> ''"),
         ]
 
 

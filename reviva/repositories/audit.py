@@ -11,7 +11,7 @@ from reviva.database import bulk, statement
 from reviva.database.ddl import backend
 from reviva.database.statement import Param, Row, Statement
 from reviva.models.appendonly import ERASED
-from reviva.models.audit import Audit, AuditHead, AuditSeal
+from reviva.models.audit import ActorKind, Audit, AuditHead, AuditSeal
 from reviva.models.user import User
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
@@ -41,13 +41,12 @@ _CONTENT = (
 
 class AuditRepository(Repository[Audit]):
     model = Audit
-    sorts = {"id": A.id, "at": A.id}
-    """Rows are numbered as they are written, so their order in time needs no index of its own."""
-    default_sort = (("id", True),)
+    sorts = {"id": A.id, "at": A.at}
+    default_sort = (("at", True),)
     filters = {
         "entity": lambda entity: A.entity == entity,
         "entity_id": lambda entity_id: A.entity_id == entity_id,
-        "actor": lambda actor: by_actor([actor]),
+        "actor": lambda actor: done_by(kind_of(actor), [actor]),
         "actor_kind": lambda kind: A.actor_kind == kind,
         "action": lambda action: A.action == action,
         "from_": lambda at: A.at >= at,
@@ -140,9 +139,16 @@ class AuditRepository(Repository[Audit]):
         return bool(self.run(User.select(User.id).limit(1)))
 
 
-def by_actor(names: Sequence[str]) -> Any:
-    """Rows of what some did who are known, in the words of the index."""
-    return (A.actor != SQL("''")) & A.actor.in_(names)
+def kind_of(actor: str) -> ActorKind:
+    """Who has such a name: users have numbers, bookings references."""
+    if actor.isdecimal():
+        return ActorKind.USER
+    return ActorKind.BOOKING if actor.startswith("RV-") else ActorKind.COMMAND
+
+
+def done_by(kind: ActorKind, names: Sequence[str]) -> Any:
+    """Rows of what some did who are known by name, in the words of the index."""
+    return (A.actor_kind == kind) & (A.actor != SQL("''")) & A.actor.in_(names)
 
 
 def _stored(database: Database) -> list[Any]:

@@ -11,13 +11,13 @@ from peewee import Database, Model, fn
 
 from reviva.database.ddl import backend
 from reviva.database.statement import Row
-from reviva.models.audit import Audit
+from reviva.models.audit import ActorKind, Audit
 from reviva.models.booking import Booking, BookingHistory, BookingItem, IdempotencyKey
 from reviva.models.customer import Customer
 from reviva.models.event import Event, LiveSession
 from reviva.models.notification import Notification, NotificationPreference, NotificationStatus
 from reviva.models.user import OneTimeToken, Role, Session, User
-from reviva.repositories.audit import AuditRepository, by_actor
+from reviva.repositories.audit import AuditRepository, done_by
 from reviva.repositories.customer import CustomerRepository
 
 WAITING = (NotificationStatus.QUEUED, NotificationStatus.SENDING)
@@ -141,10 +141,8 @@ class PersonRepository:
         """The condition of the audit's rows about them or by them."""
         users = [str(row["id"]) for row in self._run(self._customers_of(person))]
         about = AuditRepository(self.database).about
-        customers = [str(id) for id in person.ids]
-        return (
-            about("booking", person.references) | about("customer", customers) | about("user", users) | by_actor(users)
-        )
+        rows = about("booking", person.references) | about("customer", [str(id) for id in person.ids])
+        return rows | about("user", users) | done_by(ActorKind.USER, users)
 
     def _set(self, model: type[Model], condition: Any, **values: Any) -> None:
         model.update(values).where(condition).bind(self.database).execute()
