@@ -65,7 +65,6 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "shop_closure"
             constraints = [check("shop_closure_order", "ends_on >= starts_on")]
-            indexes = [Index("shop_closure_days", "shop_closure", "shop_id, ends_on")]
 
     class Bench(Base):
         shop = ForeignKeyField(Shop, on_delete="CASCADE", index=False)

@@ -77,7 +77,6 @@ def tables(db: Database) -> list[type[Model]]:
             constraints = [check("repair_price_minutes", "minutes IS NULL OR minutes BETWEEN 1 AND 10080")]
             indexes = [
                 Index("repair_price_model", "repair_price", "model_id, currency, repair_id", unique=True),
-                Index("repair_price_repair", "repair_price", "repair_id"),
             ]
 
     return [Category, Brand, DeviceModel, RepairType, RepairPrice]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from peewee import BooleanField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
-from reviva.database.ddl import Index, check, frozen
+from reviva.database.ddl import check, frozen
 from reviva.database.fields import JSONField, UTCField, WordField
 
 
@@ -29,7 +29,7 @@ def tables(db: Database) -> list[type[Model]]:
         kind = WordField(("percent", "fixed", "multiplier", "factor", "minimum", "maximum"))
         value = IntegerField()
         priority = IntegerField()
-        factor = ForeignKeyField(MarketFactor, on_delete="RESTRICT", null=True)
+        factor = ForeignKeyField(MarketFactor, on_delete="RESTRICT", null=True, index=False)
         conditions = JSONField()
         stops = BooleanField()
         active = BooleanField()
@@ -46,7 +46,6 @@ def tables(db: Database) -> list[type[Model]]:
                 check("pricing_rule_factor", "(kind = 'factor') = (factor_id IS NOT NULL)"),
                 check("pricing_rule_value", "value BETWEEN -100000000 AND 100000000"),
             ]
-            indexes = [Index("pricing_rule_order", "pricing_rule", "priority, id", where="active")]
 
     return [MarketFactor, PricingRule]
 

@@ -75,13 +75,12 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("booking_total", "booking", "total, id"),
                 Index("booking_shop", "booking", "shop_id, starts_at"),
                 Index("booking_customer", "booking", "customer_id, created_at"),
-                Index("booking_model", "booking", "model_id"),
                 Index("booking_assigned", "booking", "assigned_to_id, starts_at", where="assigned_to_id IS NOT NULL"),
                 Index("booking_held", "booking", "held_until", where="held_until IS NOT NULL"),
-                Index("booking_bench", "booking", "bench_id"),
             ]
 
     class BookingItem(Base):
+        id = None
         booking = ForeignKeyField(Booking, on_delete="CASCADE", index=False)
         position = IntegerField()
         repair = ForeignKeyField(RepairType, on_delete="RESTRICT", index=False)
@@ -93,11 +92,8 @@ def tables(db: Database) -> list[type[Model]]:
 
         class Meta:
             table_name = "booking_item"
+            primary_key = CompositeKey("booking", "position")
             constraints = [check("booking_item_minutes", "minutes BETWEEN 1 AND 10080")]
-            indexes = [
-                Index("booking_item_booking", "booking_item", "booking_id, position", unique=True),
-                Index("booking_item_repair", "booking_item", "repair_id"),
-            ]
 
     class BookingSlot(Base):
         id = None
@@ -111,11 +107,13 @@ def tables(db: Database) -> list[type[Model]]:
             primary_key = CompositeKey("bench", "starts_at")
             indexes = [
                 Index("booking_slot_booking", "booking_slot", "booking_id"),
-                Index("booking_slot_time", "booking_slot", "starts_at, bench_id"),
+                Index("booking_slot_time", "booking_slot", "starts_at"),
             ]
 
     class BookingHistory(Base):
+        id = None
         booking = ForeignKeyField(Booking, on_delete="CASCADE", index=False)
+        version = IntegerField()
         from_status = WordField(
             (
                 "draft",
@@ -155,7 +153,7 @@ def tables(db: Database) -> list[type[Model]]:
 
         class Meta:
             table_name = "booking_history"
-            indexes = [Index("booking_history_booking", "booking_history", "booking_id, id")]
+            primary_key = CompositeKey("booking", "version")
 
     class IdempotencyKey(Base):
         key_hash = TextField(unique=True)

@@ -69,7 +69,8 @@ def fill(database: Database, bookings: int = 4000) -> None:
             for n in range(bookings * 2)
         ])  # fmt: skip
         many(database, BookingHistory, [
-            {"booking": n % bookings + 1, "to_status": "confirmed", "at": FIRST} for n in range(bookings * 2)
+            {"booking": n % bookings + 1, "version": n // bookings + 1, "to_status": "confirmed", "at": FIRST}
+            for n in range(bookings * 2)
         ])  # fmt: skip
         many(database, Notification, [_notification(n, bookings) for n in range(bookings)])
         many(database, Audit, [
@@ -121,13 +122,8 @@ def work(database: Database, rounds: int = 5) -> None:
         bookings.by_reference(f"RV-{n:08}")
         bookings.history_of(n + 1)
         slots.busy([1, 2], day, day + timedelta(days=7), day)
-        run(
-            database,
-            BookingSlot.select(BookingSlot.bench).where(BookingSlot.starts_at.between(day, day + timedelta(1))),
-        )
-        run(
-            database, BookingHistory.select(BookingHistory.id).where(BookingHistory.at.between(day, day + timedelta(1)))
-        )
+        happened = BookingHistory.at.between(day, day + timedelta(1))
+        run(database, BookingHistory.select(BookingHistory.booking).where(happened))
         run(database, Notification.select(Notification.id).where(Notification.sent_at.between(day, day + timedelta(1))))
         customers.some(Customer.phone == f"+4470000{n:05}")
         customers.page(ListQuery(sort=(("created_at", True),)))

@@ -82,7 +82,6 @@ class Booking(Base):
             Index("booking_total", "booking", "total, id", serves="the list by what it costs"),
             Index("booking_shop", "booking", "shop_id, starts_at", serves="a shop's day"),
             Index("booking_customer", "booking", "customer_id, created_at", serves="a customer's bookings"),
-            Index("booking_model", "booking", "model_id", serves="bookings of a model; may a model be removed?"),
             Index(
                 "booking_assigned", "booking", "assigned_to_id, starts_at", serves="a technician's work",
                 where="assigned_to_id IS NOT NULL",
@@ -91,13 +90,13 @@ class Booking(Base):
                 "booking_held", "booking", "held_until", serves="drafts whose hold has lapsed",
                 where="held_until IS NOT NULL",
             ),
-            Index("booking_bench", "booking", "bench_id", serves="may a bench be removed?"),
         ]  # fmt: skip
 
 
 class BookingItem(Base):
     """One repair of a booking, with its frozen price: base plus every adjustment's effect is the price."""
 
+    id = None  # type: ignore[assignment]  # peewee's way to drop an inherited key
     booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
     position = IntegerField()
     repair = ForeignKeyField(RepairType, on_delete="RESTRICT", lazy_load=False, index=False)
@@ -110,19 +109,14 @@ class BookingItem(Base):
 
     class Meta:
         table_name = "booking_item"
+        primary_key = CompositeKey("booking", "position")
         constraints = [check("booking_item_minutes", "minutes BETWEEN 1 AND 10080")]
-        indexes = [
-            Index(
-                "booking_item_booking", "booking_item", "booking_id, position", serves="a booking's items", unique=True
-            ),
-            Index("booking_item_repair", "booking_item", "repair_id", serves="may a repair type be removed?"),
-        ]
 
 
 class BookingSlot(Base):
     """One step of one bench's time. The primary key is what keeps a bench from being booked twice."""
 
-    id = None  # type: ignore[assignment]  # peewee's way to drop an inherited key
+    id = None  # type: ignore[assignment]
     bench = ForeignKeyField(Bench, on_delete="RESTRICT", lazy_load=False, index=False)
     starts_at = UTCField()
     booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
@@ -134,14 +128,17 @@ class BookingSlot(Base):
         primary_key = CompositeKey("bench", "starts_at")
         indexes = [
             Index("booking_slot_booking", "booking_slot", "booking_id", serves="giving a booking's time back"),
-            Index(
-                "booking_slot_time", "booking_slot", "starts_at, bench_id", serves="which benches are busy in a span"
-            ),
+            Index("booking_slot_time", "booking_slot", "starts_at", serves="forgetting what is long past"),
         ]
 
 
 class BookingHistory(Base):
+    """One step of a booking: who made which version of it, when."""
+
+    id = None  # type: ignore[assignment]
     booking = ForeignKeyField(Booking, on_delete="CASCADE", lazy_load=False, index=False)
+    version = IntegerField()
+    """The booking's, as the step left it: each step raises it, so the steps are in its order."""
     from_status = WordField(Status, null=True)
     to_status = WordField(Status)
     at = UTCField()
@@ -150,8 +147,8 @@ class BookingHistory(Base):
 
     class Meta:
         table_name = "booking_history"
+        primary_key = CompositeKey("booking", "version")
         indexes = [
-            Index("booking_history_booking", "booking_history", "booking_id, id", serves="a booking's history"),
             Index("booking_history_at", "booking_history", "at", serves="what happened on a day: its figures"),
         ]
 

@@ -107,5 +107,4 @@ class RepairPrice(Base):
                 "repair_price_model", "repair_price", "model_id, currency, repair_id",
                 serves="the price list of a model", unique=True,
             ),
-            Index("repair_price_repair", "repair_price", "repair_id", serves="whether a repair type is still priced"),
         ]  # fmt: skip

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from peewee import BooleanField, ForeignKeyField, IntegerField, TextField
 
-from reviva.database.ddl import Index, check
+from reviva.database.ddl import check
 from reviva.database.fields import JSONField, UTCField, WordField
 from reviva.models.base import Base
 
@@ -48,7 +48,7 @@ class PricingRule(Base):
     value = IntegerField()
     priority = IntegerField(default=100)
     """Rules apply in ascending order of this, then of id."""
-    factor = ForeignKeyField(MarketFactor, on_delete="RESTRICT", null=True, lazy_load=False)
+    factor = ForeignKeyField(MarketFactor, on_delete="RESTRICT", null=True, lazy_load=False, index=False)
     conditions = JSONField(default=dict)
     """Which lines it is for; see `reviva.services.pricing.Conditions`."""
     stops = BooleanField(default=False)
@@ -66,7 +66,4 @@ class PricingRule(Base):
             check("pricing_rule_window", "valid_from IS NULL OR valid_to IS NULL OR valid_to > valid_from"),
             check("pricing_rule_factor", "(kind = 'factor') = (factor_id IS NOT NULL)"),
             check("pricing_rule_value", "value BETWEEN -100000000 AND 100000000"),
-        ]
-        indexes = [
-            Index("pricing_rule_order", "pricing_rule", "priority, id", serves="the rules in force", where="active")
         ]

@@ -79,9 +79,6 @@ class Closure(Base):
     class Meta:
         table_name = "shop_closure"
         constraints = [check("shop_closure_order", "ends_on >= starts_on")]
-        indexes = [
-            Index("shop_closure_days", "shop_closure", "shop_id, ends_on", serves="a shop's closures from a day on")
-        ]
 
 
 class Bench(Base):

@@ -141,13 +141,15 @@ class BookingRepository(Repository[Booking]):
         self.add_items(booking, lines)
 
     def add_history(
-        self, booking: int, before: str | None, after: str, at: datetime, note: str = "", user: int | None = None
-    ) -> None:
-        """Remembers a step of a booking."""
-        statement.insert_one(
-            self.database, BookingHistory,
-            booking_id=booking, from_status=before, to_status=after, at=at, note=note, user_id=user,
-        )  # fmt: skip
+        self, booking: int, version: int, before: str | None, after: str, at: datetime, note: str = "",
+        user: int | None = None,
+    ) -> None:  # fmt: skip
+        """Remembers the step of a booking that made this version of it: each version was made by one step."""
+        step = {
+            "booking_id": booking, "version": version, "from_status": before, "to_status": after, "at": at,
+            "note": note, "user_id": user,
+        }  # fmt: skip
+        statement.insert(self.database, BookingHistory, [step])
 
 
 def adding(columns: tuple[str, ...]) -> Statement:
@@ -216,7 +218,7 @@ _HISTORY = Statement(
             BookingHistory.from_status, BookingHistory.to_status, BookingHistory.at, BookingHistory.note
         )
         .where(BookingHistory.booking == Param("booking"))
-        .order_by(BookingHistory.id)
+        .order_by(BookingHistory.version)
     )
 )
 _LOCK = locking(lambda: B.select(B.id).where(B.reference == Param("reference")))

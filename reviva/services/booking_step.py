@@ -78,7 +78,7 @@ class BookingSteps:
     ) -> None:  # fmt: skip
         """Changes a locked booking that stays in its status. `kind` names the event and the audit's action."""
         self._write(row, columns)
-        self.bookings.add_history(row["id"], row["status"], row["status"], row["updated_at"], note, actor.user_id)
+        self._remember(actor, row, row["status"], note)
         self.events.add(kind, topic(row), {"status": row["status"], "version": row["version"]})
         self.audit.record(actor, kind, "booking", row["reference"], before=was, after=became)
 
@@ -88,7 +88,7 @@ class BookingSteps:
     ) -> None:  # fmt: skip
         """What every change of status causes: history, event, messages and audit, in the same transaction."""
         after = str(row["status"])
-        self.bookings.add_history(row["id"], before, after, row["updated_at"], note, actor.user_id)
+        self._remember(actor, row, before, note)
         self.events.add("booking.status", topic(row), {"from": before, "to": after})
         self.notifications.booking_changed(row, email, phone)
         made = {"total": row["total"], "starts_at": row["starts_at"] and clock.rfc3339(row["starts_at"])}
@@ -97,6 +97,12 @@ class BookingSteps:
             before={"status": before} if before else None,
             after={"status": after, **({} if before else made), **(facts or {})},
         )  # fmt: skip
+
+    def _remember(self, actor: Actor, row: Row, before: str | None, note: str) -> None:
+        """Adds the step that made a booking what its row now says to its history."""
+        self.bookings.add_history(
+            row["id"], row["version"], before, row["status"], row["updated_at"], note, actor.user_id
+        )
 
     def _write(self, row: Row, columns: dict[str, Any]) -> None:
         """Changes a locked booking's columns; its row then says the same as the table."""

@@ -26,8 +26,8 @@ CHUNK: Final = 5_000
 """Bookings that are made at once."""
 NEW: Final = 0.45
 """The part of them whose customers were never there before."""
-MOST: Final = {"booking": 1, "booking_item": 3, "booking_history": 8, "notification": 8, "event": 8}
-"""For each table, how many rows of a booking there can be."""
+MOST: Final = {"booking": 1, "notification": 8, "event": 8}
+"""For each table that counts its rows, how many of a booking there can be."""
 TOLD_DAYS: Final = 60
 HEARD_DAYS: Final = 7
 """For how long messages, with the benches' time, and events are kept."""
@@ -55,10 +55,10 @@ SHAPES: Final = {
         ),
         Shape(
             "booking_item",
-            ("id", "booking_id", "position", "repair_id", "name", "minutes", "base", "adjustments", "price"),
+            ("booking_id", "position", "repair_id", "name", "minutes", "base", "adjustments", "price"),
         ),
         Shape("booking_slot", ("bench_id", "starts_at", "booking_id")),
-        Shape("booking_history", ("id", "booking_id", "from_status", "to_status", "at", "note", "user_id")),
+        Shape("booking_history", ("booking_id", "version", "from_status", "to_status", "at", "note", "user_id")),
         Shape(
             "notification",
             (
@@ -215,8 +215,7 @@ class Writer:
             f"{text(start)}\t{text(end)}\t{ware.price}\trv {named[3:].lower()} {who.found_by} {ware.words}"
             f"\t{text(created)}\t{last}\t{last if status == 'completed' else NULL}\t{len(told)}{END['booking']}"
         )
-        for item in ware.items:
-            lines["booking_item"].append(f"{self.id('booking_item')}\t{id}\t{item}")
+        lines["booking_item"] += [f"{id}\t{item}" for item in ware.items]
         self.history(id, told, technician)
         until = start + ware.taken
         if status in OVER and changed < until:
@@ -230,12 +229,11 @@ class Writer:
 
     def history(self, booking: int, told: list[Step], technician: int | str) -> None:
         """The steps of a booking."""
-        id, days, seconds = self.next["booking_history"], self.text.days, self.text.seconds
-        self.next["booking_history"] = id + len(told)
+        days, seconds = self.text.days, self.text.seconds
         self.lines["booking_history"] += [
-            f"{n}\t{booking}\t{before or NULL}\t{after}\t{days[at // A_DAY]}{seconds[at % A_DAY]}\t"
+            f"{booking}\t{version}\t{before or NULL}\t{after}\t{days[at // A_DAY]}{seconds[at % A_DAY]}\t"
             f"\t{NULL if before in EARLY else technician}\n"
-            for n, (before, after, at) in enumerate(told, id)
+            for version, (before, after, at) in enumerate(told, 1)
         ]
 
     def bench_time(self, booking: int, bench: int, start: int, until: int) -> None:

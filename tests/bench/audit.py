@@ -55,8 +55,8 @@ def write(services: Services, booking: dict[str, Any], writer: int, n: int) -> N
         customer = services.customers.find_or_make(f"c{writer}.{n % 50}@example.com", "Ada", None, "en", "GB")
         row = {**booking, "reference": reference, "customer_id": customer}
         id = statement.insert_one(services.database, Booking, **row)
-        history = {"booking_id": id, "to_status": "confirmed", "at": booking["created_at"], "note": ""}
-        statement.insert_one(services.database, BookingHistory, **history)
+        history = {"booking_id": id, "version": 1, "to_status": "confirmed", "at": booking["created_at"], "note": ""}
+        statement.insert(services.database, BookingHistory, [history])
         services.login.events.add("booking.status", f"booking:{reference}", {"to": "confirmed"})
         for message in ("confirmed", "reminder"):
             services.login.notifications.queue(f"{message}:{reference}", message, "a@example.com", booking=id)

@@ -97,8 +97,8 @@ made AS (
   INSERT INTO booking_item (booking_id, position, repair_id, name, minutes, base, adjustments, price)
   SELECT id, 0, 1, 'Screen replacement', 60, 5000, '[]', 5000 FROM made
 ), steps AS (
-  INSERT INTO booking_history (booking_id, from_status, to_status, at, note)
-  SELECT id, NULL, 'completed', starts_at, '' FROM made
+  INSERT INTO booking_history (booking_id, version, from_status, to_status, at, note)
+  SELECT id, 1, NULL, 'completed', starts_at, '' FROM made
 )
 INSERT INTO booking_slot (bench_id, starts_at, booking_id)
 SELECT 1 + id %% 3, date_trunc('hour', starts_at), max(id) FROM made GROUP BY 1, 2

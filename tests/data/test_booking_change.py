@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from peewee import Database
+from peewee import Database, IntegrityError
 
 from reviva import clock
 from reviva.errors import Conflict, Invalid, NotFound, SlotTaken, StepForbidden, VersionConflict
@@ -22,7 +22,7 @@ from reviva.services import Services
 from reviva.services.actor import Actor
 from reviva.services.booking_status import NEXT
 from tests.people import COMMAND, services_over
-from tests.workshop import NOW, STAFF, at, at_once, booked, furnish, holder, scalar, slots
+from tests.workshop import NOW, STAFF, at, at_once, booked, draft, furnish, holder, scalar, slots
 
 Travel = Callable[..., None]
 STRANGER = Actor(ActorKind.BOOKING, "RV-00000000")
@@ -225,6 +225,37 @@ def test_an_older_version_is_refused_by_every_verb(services: Services) -> None:
         with pytest.raises(VersionConflict):
             attempt()
     assert changes.cancel(STAFF, view["reference"], version=view["version"])["version"] == view["version"] + 1
+
+
+def test_each_step_of_a_booking_has_a_version_of_its_own(services: Services, travel: Travel) -> None:
+    changes, work = services.booking_changes, services.booking_work
+    view = draft(services)
+    name = view["reference"]
+    work.amend(holder(view), name, {"notes": "It fell."})
+    changes.confirm(holder(view), name)
+    changes.reschedule(holder(view), name, at(12))
+    work.assign(STAFF, name, None)
+    work.amend(STAFF, name, {"notes": "It fell twice.", "repairs": ["battery"]})
+    travel(minutes=20)
+    services.drafts.tidy()
+    for status in (Status.CHECKED_IN, Status.DIAGNOSING, Status.AWAITING_APPROVAL):
+        work.set_status(STAFF, name, status)
+    changes.approve(holder(view), name)
+    work.bulk(STAFF, [name], Status.READY)
+    last = work.set_status(STAFF, name, Status.COMPLETED)
+    versions = [number for (number,) in rows(services, "SELECT version FROM booking_history ORDER BY version")]
+    assert versions == [*range(1, last["version"] + 1)]
+    assert last["version"] == len(last["history"]) == 12
+    assert [step["to"] for step in last["history"]][-3:] == ["in_repair", "ready", "completed"]
+
+
+def test_a_step_that_raises_no_version_is_refused(services: Services) -> None:
+    view = booked(services)
+    kept = services.bookings.bookings
+    row = kept.by_reference(view["reference"])
+    assert row is not None
+    with pytest.raises(IntegrityError):
+        kept.add_history(row["id"], row["version"], "confirmed", "cancelled", clock.now())
 
 
 def test_a_declined_quote_ends_the_booking_and_an_approved_one_goes_on(services: Services) -> None:

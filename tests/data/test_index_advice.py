@@ -68,7 +68,7 @@ TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "notification_booking": ("notification", ("booking_id",)),
     "booking_customer": ("booking", ("customer_id", "created_at")),
     "customer_phone": ("customer", ("phone",)),
-    "booking_history_booking": ("booking_history", ("booking_id", "id")),
+    "idempotency_key_created": ("idempotency_key", ("created_at",)),
     "device_model_name": ("device_model", ("name", "slug")),
     "booking_slot_booking": ("booking_slot", ("booking_id",)),
     "notification_sent": ("notification", ("sent_at",)),

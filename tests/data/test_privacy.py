@@ -45,11 +45,11 @@ def services(database: Database) -> Services:
         booking = make_booking(services, REFERENCE, id, contact=contact, notes=NOTE, search_text="quenby zyx")
         make_booking(services, DRAFT, None, status="draft", contact={"email": EMAIL.title()})
         for model, values in (
-            (BookingHistory, {"to_status": "confirmed", "at": now, "note": NOTE}),
+            (BookingHistory, {"version": 1, "to_status": "confirmed", "at": now, "note": NOTE}),
             (IdempotencyKey, {"key_hash": "k", "fingerprint": "f", "answer": {"customer": contact}, "created_at": now}),
             (LiveSession, {"address": ADDRESS, "device": DEVICE, "opened_at": now, "seen_at": now}),
         ):
-            statement.insert_one(database, model, booking_id=booking, **values)
+            statement.insert(database, model, [{"booking_id": booking, **values}])
         services.login.notifications.queue("n1", "confirmed", EMAIL, customer=id, payload={"name": NAME})
         services.login.events.add("booking.status", f"booking:{REFERENCE}", {"customer": contact})
         holder = Actor(ActorKind.BOOKING, REFERENCE, address=ADDRESS)

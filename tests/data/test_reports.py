@@ -54,7 +54,7 @@ def truth(services: Services, by: str, first: date, last: date, slug: str | None
     bookings = {row.id: row for row in Booking.select().bind(database).execute() if row.shop_id in shops}
     models = {row.id: row.slug for row in DeviceModel.select().bind(database).execute()}
     steps = [
-        row for row in BookingHistory.select().order_by(BookingHistory.id).bind(database).execute()
+        row for row in BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version).bind(database).execute()
         if row.booking_id in bookings
     ]  # fmt: skip
     came = {row.booking_id: row.at for row in reversed(steps) if row.to_status == "checked_in"}

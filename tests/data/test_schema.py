@@ -17,6 +17,11 @@ NewUrl = Callable[..., str]
 
 LOOKED_UP_BY_NOBODY = {
     "pricing_rule.factor_id": "a shop has dozens of rules",
+    "shop_closure.shop_id": "a shop has a handful of closures to come",
+    "repair_price.repair_id": "read with its model; repair types are switched off, never removed",
+    "booking.model_id": "models are switched off, never removed",
+    "booking.bench_id": "benches are switched off, never removed; which are busy their time says",
+    "booking_item.repair_id": "read with its booking; repair types are switched off, never removed",
     "booking_history.user_id": "read with its booking; users are disabled, hardly ever removed",
     "webhook_endpoint.created_by_id": "a shop has a handful of endpoints",
 }
