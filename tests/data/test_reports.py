@@ -53,10 +53,8 @@ def truth(services: Services, by: str, first: date, last: date, slug: str | None
     shops = {row.id: row for row in Shop.select().bind(database).execute() if slug in (None, row.slug)}
     bookings = {row.id: row for row in Booking.select().bind(database).execute() if row.shop_id in shops}
     models = {row.id: row.slug for row in DeviceModel.select().bind(database).execute()}
-    steps = [
-        row for row in BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version).bind(database).execute()
-        if row.booking_id in bookings
-    ]  # fmt: skip
+    history = BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version)
+    steps = [row for row in history.bind(database).execute() if row.booking_id in bookings]
     came = {row.booking_id: row.at for row in reversed(steps) if row.to_status == "checked_in"}
     ready = {row.booking_id: row.at for row in steps if row.to_status == "ready"}
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
