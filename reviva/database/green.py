@@ -35,16 +35,19 @@ def install(statement_timeout: float = 30.0) -> None:
         raise RuntimeError("gevent must patch the standard library before peewee is imported")
     waits = {extensions.POLL_READ: wait_read, extensions.POLL_WRITE: wait_write}
 
+    def late() -> psycopg2.OperationalError:
+        # Made for each wait, as one exception raised twice would grow its traceback. No frame may keep it by a name: in
+        # such a ring, what its traceback leads to (a connection taken in the end) would not be freed with its greenlet.
+        return psycopg2.OperationalError("the database did not answer in time")
+
     def wait(connection: Any) -> None:
         # psycopg2 closes the connection when this raises: nobody could tell what a late answer belongs to.
         limit = _deadline.get()
         until = clock.monotonic() + statement_timeout if limit is None else limit
         while (state := connection.poll()) != extensions.POLL_OK:
-            # Made for each wait, as one exception raised twice would grow its traceback.
-            late = psycopg2.OperationalError("the database did not answer in time")
             if (left := until - clock.monotonic()) <= 0:
-                raise late
-            waits[state](connection.fileno(), timeout=left, timeout_exc=late)
+                raise late()
+            waits[state](connection.fileno(), timeout=left, timeout_exc=late())
 
     extensions.set_wait_callback(wait)
 

@@ -79,9 +79,10 @@ class FigureRepository:
         row = _FIRST.first(self.database)
         return read_instant(row["at"]) if row and row["at"] is not None else None
 
-    def standing(self, shops: Sequence[int]) -> dict[str, int]:
-        """How many bookings stand in each status that is not an end."""
-        return {row["status"]: row["n"] for row in _STANDING.all(self.database, shops=list(shops))}
+    def standing(self, shops: Sequence[int] | None) -> dict[str, int]:
+        """How many bookings of all, or of some, shops stand in each status that is not an end."""
+        rows = _STANDING if shops is None else _STANDING_OF
+        return {row["status"]: row["n"] for row in rows.all(self.database, shops=list(shops or ()))}
 
     def waiting(self) -> dict[str, int]:
         """How many messages are queued, being sent, and given up."""
@@ -177,7 +178,7 @@ _KEPT = Statement(lambda: F.select(F.shop, F.day).where(F.measure == MARK, _RANG
 
 
 def _days(*conditions: Any) -> Any:
-    measures = ("status", "revenue", "turnaround", "technician", "message")
+    measures = ("status", "revenue", "turnaround", "message")
     return (
         F.select(F.day, F.measure, F.key, *_SUMS).where(F.measure.in_(measures), _RANGE, *conditions)
         .group_by(F.day, F.measure, F.key)
@@ -196,13 +197,13 @@ _SUMS = (
 _DAYS, _DAYS_OF = Statement(_days), Statement(lambda: _days(_OF))
 _MODELS, _MODELS_OF = Statement(_models), Statement(lambda: _models(_OF))
 _FIRST = Statement(lambda: H.select(fn.MIN(H.at).alias("at")))
-_STANDING = Statement(
-    lambda: (
-        B.select(B.status, fn.COUNT(SQL("*")).alias("n"))
-        .where(B.status.in_(OPEN), Among(B.shop, "shops"))
-        .group_by(B.status)
-    )
-)
+
+
+def _standing(*conditions: Any) -> Any:
+    return B.select(B.status, fn.COUNT(SQL("*")).alias("n")).where(B.status.in_(OPEN), *conditions).group_by(B.status)
+
+
+_STANDING, _STANDING_OF = Statement(_standing), Statement(lambda: _standing(Among(B.shop, "shops")))
 _WAITING = Statement(
     lambda: (
         N.select(N.status, fn.COUNT(SQL("*")).alias("n"))

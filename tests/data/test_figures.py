@@ -18,7 +18,7 @@ from reviva.database.connection import open_database
 from reviva.errors import Invalid
 from reviva.models import Booking, BookingHistory, DayFigure, Notification
 from reviva.models.booking import Status
-from reviva.services import Services
+from reviva.services import Services, figure
 from reviva.services.booking_status import NEXT
 from tests.people import COMMAND, services_over
 
@@ -161,6 +161,19 @@ def test_kept_days_are_not_counted_again(services: Services, travel: Callable[..
     totals = services.figures.totals(services.figures.chosen(None), None, date(2026, 10, 20), date(2026, 10, 22))
     assert totals[date(2026, 10, 20), "status", "confirmed"] == (41, 0)
     assert totals[date(2026, 10, 22), "status", "cancelled"] == (1, 0)
+
+
+def test_a_busy_day_is_told_a_moment_late(
+    services: Services, monkeypatch: pytest.MonkeyPatch, travel: Callable[..., None]
+) -> None:
+    monkeypatch.setattr(figure, "BUSY", 2)
+    monkeypatch.setattr(figure, "STEPS_A_SECOND", 1)
+    for n, expected in enumerate((1, 2, 2)):
+        book(services, Random(n))
+        assert told(services, 1)["counts"]["completed"] == 0
+        assert sum(told(services, 1)["bookings"]) == expected
+    travel(seconds=2)
+    assert sum(told(services, 1)["bookings"]) == 3
 
 
 def test_a_past_that_is_added_is_counted(services: Services) -> None:

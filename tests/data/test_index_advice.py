@@ -63,7 +63,7 @@ def test_our_own_schema_gets_no_advice_under_our_own_load(database: Database) ->
 
 
 TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
-    "audit_entity": ("audit", ("entity", "entity_id", "id")),
+    "audit_entity": ("audit", ("entity", "entity_id", "at", "id")),
     "event_topic": ("event", ("topic", "id")),
     "notification_booking": ("notification", ("booking_id",)),
     "booking_customer": ("booking", ("customer_id", "created_at")),

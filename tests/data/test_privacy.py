@@ -19,9 +19,9 @@ from reviva.services import Services
 from reviva.services.actor import Actor
 from tests.people import COMMAND, make_booking, services_over
 
-NAME, EMAIL, PHONE, NOTE = "Quenby Zyx", "quenby.zyx@example.com", "+447400123456", "her basset is called Fonzie"
+NAME, EMAIL, PHONE, NOTE = "Quenby Zyxwvut", "quenby.zyx@example.com", "+447400123456", "her basset is called Fonzie"
 ADDRESS, DEVICE, SECOND = "198.51.100.77", "Zyxphone 9", "qzyx@second.example"
-TRACES = ("Quenby", "quenby", "Zyx", "zyx", PHONE, "Fonzie", ADDRESS)
+TRACES = ("Quenby", "quenby", "Zyxwvut", "quenby.zyx", PHONE, "Fonzie", ADDRESS)
 REFERENCE, DRAFT = "RV-AAAA1111", "RV-DRAFT111"
 
 
