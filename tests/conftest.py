@@ -15,6 +15,11 @@ from reviva.database.connection import open_database
 from tests import databases
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a dear database runs first: processes that are done early take tests from the end of the others."""
+    items.sort(key=lambda item: "test_index_advice" not in item.nodeid)
+
+
 @pytest.fixture(params=databases.BACKENDS)
 def backend(request: pytest.FixtureRequest) -> str:
     """`sqlite` or `postgresql`: a test that asks for this, or for a database, runs on both."""

@@ -42,7 +42,7 @@ OFTEN = 1000
 
 
 def counted(url: str, days: int = 3) -> None:
-    """Fills a migrated database, works in it, and counts the statements as those of the last eight days."""
+    """Fills a migrated or seeded database, works in it, and counts the statements as those of the last eight days."""
     database = open_database(url)
     database.connect()
     load.fill(database)

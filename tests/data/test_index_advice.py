@@ -27,7 +27,7 @@ from tests import databases, everything, load
 @pytest.fixture(scope="module", params=databases.BACKENDS)
 def worked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a shop with history, in which a week's statements are counted."""
-    with databases.new_url(request.param, tmp_path_factory.mktemp("advice")) as url:
+    with databases.new_url(request.param, tmp_path_factory.mktemp("advice"), seeded=True) as url:
         everything.counted(url)
         yield url
 
