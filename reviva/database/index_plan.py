@@ -57,13 +57,12 @@ class Trial(Protocol):
         """About how many bytes it would take in the real table."""
 
 
-def runnable(shape: str, values: Mapping[tuple[str, str, str], str] = MappingProxyType({})) -> str:
-    """A shape as a statement again: shortened lists get two values, limits a usual one.
+def runnable(shape: str, mark: str, values: Mapping[tuple[str, str, str], str] = MappingProxyType({})) -> str:
+    """A shape as a statement again: shortened lists get two values, limits a usual one. `mark` stands for a parameter.
 
     `values` has SQL literals by table, column and `=` or `<`; they stand where such a column is compared so with a
     parameter. `<` is for what is cleared away.
     """
-    mark = "%s" if "%s" in shape else "?"
     if values:
         shape = _with_values(shape, values)
     text = shape.replace("(…)", f"({mark}, {mark})").replace(", …", "")

@@ -45,7 +45,7 @@ class _Postgres:
 
     def plan(self, sql: str) -> Plan | None:
         """None for what can't be planned without values."""
-        text, count = numbered(runnable(sql, self._values))
+        text, count = numbered(runnable(sql, "%s", self._values))
         self._run("SAVEPOINT advice")
         try:
             self._run(f"PREPARE advice AS {text}")

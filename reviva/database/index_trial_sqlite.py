@@ -56,7 +56,7 @@ class SQLiteTrial:
 
     def plan(self, sql: str) -> Plan | None:
         """None for what is not a statement any more."""
-        text = runnable(sql)
+        text = runnable(sql, "?")
         try:
             steps = self._scratch.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * text.count("?")).fetchall()
         except sqlite3.Error:

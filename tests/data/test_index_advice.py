@@ -118,27 +118,12 @@ def unused(database: Database) -> list[str]:
     return [item["ddl"].split()[-1] for item in found if item["kind"] == "unused"]
 
 
-def why_not(database: Database) -> Any:
-    advice = IndexAdvice(database)
-    found = advice._look()
-    large = {table for table, rows in found.rows.items() if rows >= 100}
-    wanted = {table for asked in found.asked if asked.tables & large for table in asked.tables}
-    with index_trial.trial(database, found.rows, wanted) as place:
-        plans = [(each.sql, place.plan(each.sql)) for each in found.asked if "booking" in each.tables]
-    return (
-        found.rows.get("booking"),
-        found.watched,
-        index_catalog.scans(database).get("extra_unused"),
-        [sql for sql, plan in plans if plan is None or "extra_unused" in plan.indexes],
-    )
-
-
 def test_an_index_that_nothing_uses_is_told_after_a_week(database: Database) -> None:
     database.execute_sql("CREATE INDEX extra_unused ON booking (urgency)")
     database.execute_sql("CREATE UNIQUE INDEX extra_unique ON booking (urgency, id)")
     database.execute_sql("CREATE INDEX extra_small ON shop (currency)")
     try:
-        assert unused(database) == ["extra_unused"], why_not(database)
+        assert unused(database) == ["extra_unused"]
         with clock.travel(timedelta(days=-2)):
             assert unused(database) == []
     finally:
@@ -177,6 +162,7 @@ def test_statements_that_can_not_be_planned_are_passed_over(database: Database) 
         assert place.plan("no statement at all …") is None
         mark = database.param
         assert place.plan(f'SELECT "t1"."id" FROM "event" AS "t1" WHERE ("t1"."id" IN (…)) LIMIT {mark}') is not None
+        assert place.plan('SELECT "t1"."id" FROM "event" AS "t1" WHERE ("t1"."id" IN (…))') is not None
 
 
 def test_the_command_prints_what_to_run(worked: str, without: Callable[..., list[Row]]) -> None:

@@ -68,10 +68,10 @@ def test_names_are_short_and_not_taken() -> None:
 
 def test_a_shape_becomes_a_statement_again() -> None:
     assert (
-        runnable("SELECT a FROM b WHERE c IN (…) LIMIT ? OFFSET ?")
+        runnable("SELECT a FROM b WHERE c IN (…) LIMIT ? OFFSET ?", "?")
         == "SELECT a FROM b WHERE c IN (?, ?) LIMIT 21 OFFSET 0"
     )
-    assert runnable("INSERT INTO a (b) VALUES (%s), … ON CONFLICT DO NOTHING").count("%s") == 1
+    assert runnable("INSERT INTO a (b) VALUES (%s), … ON CONFLICT DO NOTHING", "%s").count("%s") == 1
     assert numbered("SELECT %s WHERE a LIKE '%%' AND b = %s") == ("SELECT $1 WHERE a LIKE '%' AND b = $2", 2)
 
 
@@ -84,11 +84,11 @@ def test_a_column_whose_value_is_told_is_not_asked_for_by_a_parameter_besides() 
 def test_a_value_that_a_shop_asks_for_stands_where_its_column_is_compared_so(mark: str) -> None:
     values = {("a", "b", "="): "'open'", ("a", "c", "<"): "'old'"}
     asked = f'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = {mark}) AND ("t1"."c" < {mark}) AND ("t1"."d" = {mark}))'
-    assert runnable(asked, values) == asked.replace(f'"b" = {mark}', "\"b\" = 'open'")
+    assert runnable(asked, mark, values) == asked.replace(f'"b" = {mark}', "\"b\" = 'open'")
     cleared = f'DELETE FROM "a" WHERE (("a"."b" IN ({mark})) AND ("a"."c" < {mark}))'
-    assert runnable(cleared, values) == 'DELETE FROM "a" WHERE (("a"."b" IN (\'open\')) AND ("a"."c" < \'old\'))'
+    assert runnable(cleared, mark, values) == 'DELETE FROM "a" WHERE (("a"."b" IN (\'open\')) AND ("a"."c" < \'old\'))'
     told = f'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = \'q\') AND ("t1"."b" = {mark}))'
-    assert runnable(told, values) == told  # another value would contradict it
+    assert runnable(told, mark, values) == told  # another value would contradict it
 
 
 def test_a_small_table_is_judged_as_it_is_and_a_larger_one_as_if_it_had_grown() -> None:
