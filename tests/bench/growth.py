@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from math import ceil
 from pathlib import Path
@@ -73,20 +73,24 @@ LISTS: Final = {
 """The queries of each call. Their names end with what tells them apart, their path is the first word."""
 PATHS: Final = {"catalog": "catalog/models", "catalog found": "catalog/models"}
 
-Times = dict[str, list[float]]
-"""The seconds that each request of a call took."""
+Request = Callable[[int], tuple[int, Any]]
+"""Asks for the n-th time; the answer's status and JSON."""
+Times = dict[str, list[list[float]]]
+"""For each call, the seconds of each request, by size."""
 
 
 def run(sizes: Sequence[int], requests: int, backends: Sequence[str] = databases.BACKENDS) -> None:
     """Prints a table for each kind of database: milliseconds, and the growth from the smallest to the largest."""
     logging.disable(logging.ERROR)  # making the data is no request, and looks like a bad one
     for backend in backends:
-        taken: list[Times] = []
-        for size in sizes:
-            with tempfile.TemporaryDirectory() as folder, databases.new_url(backend, Path(folder), seeded=True) as url:
+        with ExitStack() as kept:
+            places = []
+            for size in sizes:
+                folder = Path(kept.enter_context(tempfile.TemporaryDirectory()))
+                url = kept.enter_context(databases.new_url(backend, folder, seeded=True))
                 fill(url, size)
-                taken.append(measured(url, requests))
-        show(backend, sizes, taken)
+                places.append(Place(url))
+            show(backend, sizes, measured(places, requests))
 
 
 def fill(url: str, size: int) -> None:
@@ -108,13 +112,63 @@ def fill(url: str, size: int) -> None:
         services.figures.settle_latest(366)  # as the server has done by itself before long
 
 
-def measured(url: str, requests: int) -> Times:
-    """What each call takes on a database that was filled."""
-    client = Client(services_over(open_database(url), rate_limit="off"))
-    values, times = known(client), Times()
-    for name, path in paths(values):
-        times[name] = repeated(lambda _, path=path: client.get(path, "admin"), requests)
-    return times | changes(client, values, requests)
+class Place:
+    """One filled database behind the application, and what can be asked of it."""
+
+    def __init__(self, url: str) -> None:
+        self.client = Client(services_over(open_database(url), rate_limit="off"))
+        self.values = known(self.client)
+        self.wanted = {"model": MODEL, "repairs": ["screen"], "shop": self.values["shop"]}
+        self.made: list[str] = []
+        first = (clock.now() + timedelta(days=20)).date()
+        query = f"model={MODEL}&repairs=screen&shop={self.values['shop']}&from={first}&days=30"
+        # Two hours apart, for each job takes its bench for longer than until the next start that is free now.
+        self.starts = [
+            slot["starts_at"]
+            for slot in self.client.get(f"/api/availability?{query}")[1]["slots"]
+            if slot["starts_at"][11:16] in TURNS
+            for _ in range(slot["free"])
+        ]
+
+    def reads(self) -> dict[str, Request]:
+        """Every call that changes nothing, by name."""
+        return {name: self.reading(path) for name, path in paths(self.values)}
+
+    def reading(self, path: str) -> Request:
+        return lambda _: self.client.get(path, "admin")
+
+    def quote(self, _: int) -> tuple[int, Any]:
+        return self.client.send("POST", "/api/quotes", self.wanted)
+
+    def book(self, n: int) -> tuple[int, Any]:
+        customer = {"name": "Ann Ash", "email": f"ann{n % 40}@example.com"}
+        order = {**self.wanted, "starts_at": self.starts[n], "customer": customer}
+        status, booking = self.client.send("POST", "/api/bookings", order)
+        self.made.append(booking.get("reference", ""))
+        return status, booking
+
+    def read(self, n: int) -> tuple[int, Any]:
+        return self.client.get(f"/api/bookings/{self.made[n]}", "admin")
+
+    def step(self, status: str) -> Request:
+        return lambda n: self.client.send(
+            "POST", f"/api/bookings/{self.made[n]}/status", {"status": status}, "admin"
+        )  # fmt: skip
+
+
+def measured(places: Sequence[Place], requests: int) -> Times:
+    """What each call takes in each place."""
+    reads = [place.reads() for place in places]
+    times = {name: side_by_side([each[name] for each in reads], requests) for name in reads[0]}
+    times["quote"] = side_by_side([place.quote for place in places], requests)
+    free = min(len(place.starts) for place in places)
+    times["book"] = side_by_side([place.book for place in places], min(requests, free - WARM))
+    count = len(places[0].made) - WARM
+    print(f"{count} bookings made one by one", flush=True)
+    times["read it"] = side_by_side([place.read for place in places], count)
+    for status, name in (("checked_in", "check it in"), ("diagnosing", "diagnose it")):
+        times[name] = side_by_side([place.step(status) for place in places], count)
+    return times
 
 
 def paths(values: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -150,61 +204,30 @@ def known(client: Client) -> dict[str, str]:
     }  # fmt: skip
 
 
-def changes(client: Client, values: dict[str, str], requests: int) -> Times:
-    """What a quote, a booking, and what staff and customers do with it take."""
-    wanted = {"model": MODEL, "repairs": ["screen"], "shop": values["shop"]}
-    first = (clock.now() + timedelta(days=20)).date()
-    query = f"model={MODEL}&repairs=screen&shop={values['shop']}&from={first}&days=30"
-    status, free = client.get(f"/api/availability?{query}")
-    assert status == 200
-    # Two hours apart, for each job takes its bench for longer than until the next start that is free now.
-    starts = [
-        slot["starts_at"] for slot in free["slots"] if slot["starts_at"][11:16] in TURNS for _ in range(slot["free"])
-    ]
-    made: list[str] = []
-
-    def book(n: int) -> tuple[int, Any]:
-        customer = {"name": "Ann Ash", "email": f"ann{n % 40}@example.com"}
-        status, booking = client.send("POST", "/api/bookings", {**wanted, "starts_at": starts[n], "customer": customer})
-        made.append(booking.get("reference", ""))
-        return status, booking
-
-    def step(status: str) -> Callable[[int], tuple[int, Any]]:
-        return lambda n: client.send("POST", f"/api/bookings/{made[n]}/status", {"status": status}, "admin")
-
-    times = {
-        "quote": repeated(lambda _: client.send("POST", "/api/quotes", wanted), requests),
-        "book": repeated(book, min(requests, len(starts) - WARM)),
-    }
-    count = len(made) - WARM
-    times["read it"] = repeated(lambda n: client.get(f"/api/bookings/{made[n]}", "admin"), count)
-    times["check it in"] = repeated(step("checked_in"), count)
-    times["diagnose it"] = repeated(step("diagnosing"), count)
-    print(f"{len(made)} bookings made one by one", flush=True)
-    return times
-
-
 TURNS: Final = ("09:00", "11:00", "13:00", "15:00")
 WARM: Final = 3
 """Requests that are not counted."""
 
 
-def repeated(request: Callable[[int], tuple[int, Any]], most: int) -> list[float]:
-    """The seconds of each request, the first ones left out."""
-    times: list[float] = []
-    while len(times) < most + WARM and sum(times) < SECONDS:
-        began = perf_counter()
-        status, answer = request(len(times))
-        times.append(perf_counter() - began)
-        assert status in (200, 201), (status, answer)
-    return times[WARM:] or times
+def side_by_side(requests: Sequence[Request], most: int) -> list[list[float]]:
+    """The seconds of each request, the first ones left out. They take turns, for a machine's speed drifts."""
+    times: list[list[float]] = [[] for _ in requests]
+    while len(times[0]) < most + WARM and sum(map(sum, times)) < SECONDS * len(requests):
+        for taken, request in zip(times, requests, strict=True):
+            began = perf_counter()
+            status, answer = request(len(taken))
+            taken.append(perf_counter() - began)
+            assert status in (200, 201), (status, answer)
+    return [taken[WARM:] or taken for taken in times]
 
 
-def show(backend: str, sizes: Sequence[int], taken: Sequence[Times]) -> None:
+def show(backend: str, sizes: Sequence[int], times: Times) -> None:
     """Prints the table."""
     print(f"\n{backend}: median and p99 in ms with {', '.join(f'{size:,}' for size in sizes)} bookings; growth")
-    for name in taken[0]:
-        pairs = [(median(each[name]), sorted(each[name])[ceil(len(each[name]) * 0.99) - 1]) for each in taken]
+    for name, taken in times.items():
+        pairs = [(median(each), sorted(each)[ceil(len(each) * 0.99) - 1]) for each in taken]
         shown = "   ".join(f"{middle * 1000:8.2f} {slow * 1000:8.2f}" for middle, slow in pairs)
         growth = pairs[-1][0] / pairs[0][0]
         print(f"  {name:66}{shown}   {growth:6.2f}{' !' if growth > MOST else ''}")
+    means = (sum(median(taken[n]) for taken in times.values()) / len(times) * 1000 for n in range(len(sizes)))
+    print(f"  {'mean of the medians':66}" + "            ".join(f"{mean:8.2f}" for mean in means))
