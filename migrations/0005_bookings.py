@@ -74,8 +74,15 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("booking_updated", "booking", "updated_at, id"),
                 Index("booking_total", "booking", "total, id"),
                 Index("booking_shop", "booking", "shop_id, starts_at"),
+                Index("booking_shop_created", "booking", "shop_id, created_at, id"),
                 Index("booking_customer", "booking", "customer_id, created_at"),
                 Index("booking_assigned", "booking", "assigned_to_id, starts_at", where="assigned_to_id IS NOT NULL"),
+                Index(
+                    "booking_assigned_created",
+                    "booking",
+                    "assigned_to_id, created_at, id",
+                    where="assigned_to_id IS NOT NULL",
+                ),
                 Index("booking_held", "booking", "held_until", where="held_until IS NOT NULL"),
             ]
 

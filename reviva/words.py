@@ -24,6 +24,7 @@ _WORD = re.compile(r"[^\W_]+")
 _SIMS = re.compile(r"/(ds|dsn|ss)\b", re.IGNORECASE)
 """What Samsung adds to a model number where it has two SIM cards, or one."""
 
+_REFERENCE = re.compile(r"\bRV-", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
 MOST_WORDS = 8
@@ -45,8 +46,9 @@ def addresses(text: str) -> list[str]:
 
 
 def asked(query: str) -> list[str]:
-    """The words that a query looks for, without knowing what there is."""
-    return [*addresses(query), *words(_ADDRESS.sub(" ", query))][:MOST_WORDS]
+    """The words that a query looks for, without knowing what there is; of a booking's reference what tells it apart."""
+    rest = _REFERENCE.sub(" ", _ADDRESS.sub(" ", query))
+    return [*addresses(query), *words(rest)][:MOST_WORDS]
 
 
 def called(brand: str, model: str) -> str:

@@ -81,10 +81,15 @@ class Booking(Base):
             Index("booking_updated", "booking", "updated_at, id", serves="the list by what was touched last"),
             Index("booking_total", "booking", "total, id", serves="the list by what it costs"),
             Index("booking_shop", "booking", "shop_id, starts_at", serves="a shop's day"),
+            Index("booking_shop_created", "booking", "shop_id, created_at, id", serves="a shop's newest bookings"),
             Index("booking_customer", "booking", "customer_id, created_at", serves="a customer's bookings"),
             Index(
                 "booking_assigned", "booking", "assigned_to_id, starts_at", serves="a technician's work",
                 where="assigned_to_id IS NOT NULL",
+            ),
+            Index(
+                "booking_assigned_created", "booking", "assigned_to_id, created_at, id",
+                serves="a technician's newest bookings", where="assigned_to_id IS NOT NULL",
             ),
             Index(
                 "booking_held", "booking", "held_until", serves="drafts whose hold has lapsed",

@@ -180,9 +180,7 @@ class BookingService:
         """Inserts a booking under a new reference, and puts that and its id into the row."""
         while "id" not in row:
             reference = new_reference()
-            id = self.bookings.add(
-                **row, reference=reference, search_text=joined([reference, reference[3:], *found_by])
-            )
+            id = self.bookings.add(**row, reference=reference, search_text=joined([reference[3:], *found_by]))
             if id is not None:
                 row |= {"id": id, "reference": reference, "version": 1}
 

@@ -81,7 +81,7 @@ class BookingDrafts:
         """Goes on with a locked draft. Raises `Invalid` and `SlotTaken`."""
         items = self.bookings.items(row["id"])
         plan = self.plan(actor, row, items, sent)
-        columns = plan.columns | {"search_text": joined([row["reference"], row["reference"][3:], *plan.found_by])}
+        columns = plan.columns | {"search_text": joined([row["reference"][3:], *plan.found_by])}
         if plan.steps:
             columns["bench_id"] = self.take(row | plan.columns, plan)
         elif plan.steps is not None:

@@ -212,7 +212,7 @@ class Writer:
         last = text(changed)
         lines["booking"].append(
             f"{id}\t{named}\t{place.id}\t{customer}{ware.model}{bench}\t{technician}\t{status}{ware.urgency}"
-            f"{text(start)}\t{text(end)}\t{ware.price}\trv {named[3:].lower()} {who.found_by} {ware.words}"
+            f"{text(start)}\t{text(end)}\t{ware.price}\t{named[3:].lower()} {who.found_by} {ware.words}"
             f"\t{text(created)}\t{last}\t{last if status == 'completed' else NULL}\t{len(told)}{END['booking']}"
         )
         lines["booking_item"] += [f"{id}\t{item}" for item in ware.items]

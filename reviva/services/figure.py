@@ -47,7 +47,7 @@ class FigureService:
         self.figures, self.shops = FigureRepository(database), ShopRepository(database)
         self.models = DeviceModelRepository(database)
         self._past: dict[Any, tuple[float, tuple[Totals, set[tuple[int, date]]]]] = {}
-        self._busy: dict[tuple[tuple[int, ...], date], tuple[float, list[Row]]] = {}
+        self._busy: dict[tuple[str, date], tuple[float, list[Row]]] = {}
         self._next: dict[str, date] = {}
         """For each zone, the first day that may not be kept yet."""
 
@@ -137,18 +137,19 @@ class FigureService:
             return totals
         for zone, ids in self.by_zone(shops).items():
             for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
-                if missing := [shop for shop in ids if (shop, day) not in kept]:
-                    for row in self.recent(zone, missing, day):
-                        if row["measure"] != "technician":
+                if missing := {shop for shop in ids if (shop, day) not in kept}:
+                    for row in self.recent(zone, day):
+                        if row["shop_id"] in missing and row["measure"] != "technician":
                             add(totals, None if row["measure"] == "model" else day, row)
         return totals
 
-    def recent(self, zone: str, shops: Sequence[int], day: date) -> list[Row]:
-        """The figures of a day that is not kept: as they are now, or of a busy day as they were a moment ago."""
-        key, now = (tuple(shops), day), clock.monotonic()
+    def recent(self, zone: str, day: date) -> list[Row]:
+        """The figures of all shops of a zone on a day that is not kept: as they are now, or of a busy day as they were
+        a moment ago."""
+        key, now = (zone, day), clock.monotonic()
         until, rows = self._busy.get(key, (0.0, []))
         if now >= until:
-            rows = self.counted(zone, shops, day)
+            rows = self.counted(zone, self.by_zone()[zone], day)
             steps = sum(row["count"] for row in rows if row["measure"] == "status")
             if steps >= BUSY:
                 if len(self._busy) >= MOST_PASTS:
