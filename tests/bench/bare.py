@@ -159,7 +159,7 @@ class Bare:
             for n, (r, price, adjustments) in enumerate(lines)
         ]
         cursor.execute(sql[8], [value for item in items for value in item])
-        cursor.execute(sql[9], [booking, None, "confirmed", now, "", None])
+        cursor.execute(sql[9], [booking, 1, None, "confirmed", now, "", None])
         data = orjson.dumps({"from": None, "to": "confirmed"}).decode()
         cursor.execute(sql[10], ["booking.status", f"booking:{reference}", now, data])
         about = orjson.dumps({"reference": reference}).decode()
@@ -172,10 +172,9 @@ class Bare:
         ]  # fmt: skip
         cursor.execute(sql[11], [value for message in messages for value in message])
         after = orjson.dumps({"starts_at": body["starts_at"], "status": "confirmed", "total": total}).decode()
-        audited = [
-            now, "public", "", "booking.create", "booking", reference, None, after, "r", "a", secrets.token_hex(32),
-        ]  # fmt: skip
-        cursor.execute(sql[12], [*audited, secrets.token_hex(16), None, None, "127.0.0.1"])
+        personal = orjson.dumps({"address": "127.0.0.1", "salt": secrets.token_hex(16)}).decode()
+        audited = [now, "public", "", "booking.create", "booking", reference, None, after, personal, "r", "a"]
+        cursor.execute(sql[12], [*audited, secrets.token_hex(32)])
         cursor.execute("COMMIT")
         at = now.isoformat()
         return {

@@ -148,6 +148,11 @@ class Recording(Postgres):
         self.texts.append(sql)
         return super().execute_sql(sql, params)
 
+    def write_late(self, sql: str, params: Any) -> None:
+        """The same for a statement that goes with the COMMIT."""
+        self.texts.append(sql)
+        super().write_late(sql, params)
+
 
 def workloads(url: str) -> dict[str, Callable[[], Iterator[Request]]]:
     """A stream of each kind of request, the same each time that it is begun."""
