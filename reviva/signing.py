@@ -60,7 +60,7 @@ def decode(text: str) -> bytes:
 
 
 def digest(token: str) -> str:
-    """SHA-256 of a random token, in hex: all that is stored of it."""
+    """SHA-256 of a text, in hex: of a random token all that is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -18,6 +18,9 @@ from reviva.repositories.base import Repository
 
 A, S = Audit, AuditSeal
 
+_PERSONAL = A.personal.cast("TEXT")
+UNERASED = A.personal.is_null(False) & ~_PERSONAL.startswith(ERASED)
+"""Rows whose personal values are there."""
 LOOK_BACK = 1000
 """How far behind the newest sealed row a row is still looked for that was committed out of order."""
 _LOCK = 0x5EA1
@@ -63,9 +66,7 @@ class AuditRepository(Repository[Audit]):
 
     def with_personal(self, condition: Any) -> list[Row]:
         """Those of some rows whose personal values are not erased yet: `id, mac`, and `personal` as it is stored."""
-        personal = A.personal.cast("TEXT")
-        there = A.personal.is_null(False) & ~personal.startswith(ERASED)
-        return self.run(A.select(A.id, A.mac, personal.alias("personal")).where(condition, there))
+        return self.run(A.select(A.id, A.mac, _PERSONAL.alias("personal")).where(condition, UNERASED))
 
     def erase(self, id: int, mark: str, was: str) -> None:
         """Puts a mark, and what they hashed to, in the place of a row's personal values."""

@@ -17,7 +17,7 @@ from reviva.models.customer import Customer
 from reviva.models.event import Event, LiveSession
 from reviva.models.notification import Notification, NotificationPreference, NotificationStatus
 from reviva.models.user import OneTimeToken, Role, Session, User
-from reviva.repositories.audit import AuditRepository, done_by
+from reviva.repositories.audit import UNERASED, AuditRepository, done_by
 from reviva.repositories.customer import CustomerRepository
 
 WAITING = (NotificationStatus.QUEUED, NotificationStatus.SENDING)
@@ -80,9 +80,7 @@ class PersonRepository:
             "live_sessions": _all(LiveSession).where(sockets),
             "users": _all(User).where(User.id.in_(person.users)),
             "sessions": _all(Session).where(Session.user.in_(person.users)),
-            "audit": Audit.select(Audit.at, Audit.action, Audit.personal).where(
-                self.audited(person), Audit.personal.is_null(False)
-            ),
+            "audit": Audit.select(Audit.at, Audit.action, Audit.personal).where(self.audited(person), UNERASED),
         }
         return {name: self._run(query) for name, query in theirs.items()}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from reviva.paging import ListQuery, Page
 from reviva.repositories.audit import AuditRepository
 from reviva.services.actor import Actor
 from reviva.services.audit_content import PERSONAL, dump, restore, split
-from reviva.signing import Signer, encode
+from reviva.signing import Signer, digest, encode
 
 _OUTSIDE = (ActorKind.PUBLIC, ActorKind.BOOKING)
 _SIGNED = ("actor_kind", "actor", "action", "entity", "entity_id", "before", "after", "request_id", "address")
@@ -69,13 +68,13 @@ class AuditService:
         }  # fmt: skip
         written = {"before": row_before, "after": row_after, "personal": personal or None}
         stored = {**row, "at": write_instant(at), **{name: dump(value) for name, value in written.items()}}
-        mac = make_mac(self.signer, encode(chance[16:]), stored, digest(stored["personal"]))
+        mac = make_mac(self.signer, encode(chance[16:]), stored, own_digest(stored["personal"]))
         return {**row, "at": at, **written, "mac": mac}
 
     def forget(self, condition: Any) -> None:
         """Erases what is personal in the rows that meet a condition; all else in them stays as it is."""
         for row in self.rows.with_personal(condition):
-            self.rows.erase(row["id"], erasure(self.signer, row["mac"]), digest(row["personal"]))
+            self.rows.erase(row["id"], erasure(self.signer, row["mac"]), own_digest(row["personal"]))
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """Rows with the personal values that are not erased, newest first."""
@@ -97,9 +96,9 @@ def make_mac(signer: Signer, nonce: str, stored: Mapping[str, Any], own: str) ->
     return f"{nonce}.{signer.token('audit', nonce, stored['at'], own, *parts)}"
 
 
-def digest(personal: str | None) -> str:
+def own_digest(personal: str | None) -> str:
     """Of personal values as they are stored; with their salt, they can't be guessed from it."""
-    return hashlib.sha256(personal.encode()).hexdigest() if personal else ""
+    return digest(personal) if personal else ""
 
 
 def erasure(signer: Signer, mac: str) -> str:

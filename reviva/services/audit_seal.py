@@ -18,7 +18,7 @@ from reviva.database.statement import Row
 from reviva.models.appendonly import ERASED
 from reviva.models.audit import AuditHead
 from reviva.repositories.audit import AuditRepository
-from reviva.services.audit import digest, erasure, make_mac
+from reviva.services.audit import erasure, make_mac, own_digest
 from reviva.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ class AuditSeal:
     def _own(self, personal: str | None, mac: str) -> str:
         """The digest of a row's personal values, also where we have erased them."""
         if personal is None or not personal.startswith(ERASED):
-            return digest(personal)
+            return own_digest(personal)
         try:
             mark, was = itemgetter("erased", "was")(orjson.loads(personal))
             return str(was) if hmac.compare_digest(mark, erasure(self.signer, mac)) else "not erased by us"

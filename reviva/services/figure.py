@@ -135,21 +135,22 @@ class FigureService:
         began = self.figures.began()
         if began is None:
             return totals
+        everyone = self.by_zone(shops if only is None else None)
         for zone, ids in self.by_zone(shops).items():
             for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
                 if missing := {shop for shop in ids if (shop, day) not in kept}:
-                    for row in self.recent(zone, day):
+                    for row in self.recent(zone, everyone[zone], day):
                         if row["shop_id"] in missing and row["measure"] != "technician":
                             add(totals, None if row["measure"] == "model" else day, row)
         return totals
 
-    def recent(self, zone: str, day: date) -> list[Row]:
+    def recent(self, zone: str, everyone: Sequence[int], day: date) -> list[Row]:
         """The figures of all shops of a zone on a day that is not kept: as they are now, or of a busy day as they were
         a moment ago."""
         key, now = (zone, day), clock.monotonic()
         until, rows = self._busy.get(key, (0.0, []))
         if now >= until:
-            rows = self.counted(zone, self.by_zone()[zone], day)
+            rows = self.counted(zone, everyone, day)
             steps = sum(row["count"] for row in rows if row["measure"] == "status")
             if steps >= BUSY:
                 if len(self._busy) >= MOST_PASTS:
