@@ -90,6 +90,7 @@ BASE = [f"booking/{each}" for each in (
 )]  # fmt: skip
 """What the element and the hosted pages share."""
 STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "element")]
+TRACK = static.drawn("Your repair", "track.js", "To see your booking")
 FRESH = "no-cache"
 """Asked for again each time, by its ETag: who may frame a page may change."""
 
@@ -267,12 +268,12 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/staff/{file}", static.folder("staff"), PUBLIC, database=False, cache=A_WHILE, documented=False),
     page("/widget.js", static.script(*BASE, *STEPS, **static.EVERYWHERE)),
     page("/book", static.framed("pages/book.html"), FRESH), page("/pages/book.js", "pages/book.js"),
-    page("/track", "pages/track.html", None), page("/track/{reference}", "pages/track.html", None),
+    page("/track", TRACK, None), page("/track/{reference}", TRACK, None),
     page("/pages/live.js", "pages/live.js"),
     page("/pages/track.js", static.script(*BASE, "pages/page.js", "pages/live.js", "pages/track.js")),
-    page("/reset", "pages/reset.html", None),
+    page("/reset", static.drawn("Set your password", "reset.js", "To set your password"), None),
     page("/pages/reset.js", static.script(*BASE, "pages/page.js", "pages/reset.js")),
-    page("/unsubscribe", "pages/unsubscribe.html", None),
+    page("/unsubscribe", static.drawn("Mails you can do without", "unsubscribe.js", "To end these mails"), None),
     page("/pages/unsubscribe.js", static.script(*BASE, "pages/page.js", "pages/unsubscribe.js")),
     page("/pages/page.css", "pages/page.css"),
     page("/api/docs", "docs.html"), page("/api/docs/docs.js", "docs.js"), page("/api/docs/docs.css", "docs.css"),

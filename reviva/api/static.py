@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from gzip import compress
 from importlib.resources import files
+from string import Template
 from typing import Final
 
 from pydantic import ConfigDict
@@ -61,6 +62,12 @@ def folder(name: str) -> Serve:
             raise NotFound from None
 
     return serve
+
+
+def drawn(title: str, script: str, errand: str) -> Serve:
+    """A handler for a page that a script draws; `errand` is what for, to whoever allows none."""
+    page = Template(_read("pages/page.html").decode()).substitute(title=title, script=script, errand=errand)
+    return _serving(f"The page of {script}.", page.encode(), "a.html", {"Content-Security-Policy": PAGE_POLICY})
 
 
 def framed(name: str) -> Serve:
