@@ -169,7 +169,7 @@ def read_booking(call: Call) -> Answer:
 
 
 def list_bookings(call: Call) -> Answer:
-    """Bookings, newest first: all of them for staff, for customers their own."""
+    """Bookings, newest first, of a span of starts in its order: all of them for staff, for customers their own."""
     page = call.services.bookings.list(call.actor, call.query.list_query())
     return render_page(call, page, lambda booking: booking)
 

@@ -71,7 +71,7 @@ def read_model(call: Call) -> dict[str, Any]:
 
 def list_repairs(call: Call) -> dict[str, Any]:
     """The kinds of repair on offer, with their usual time."""
-    return {"items": call.services.catalog.repairs.listed(call.query.category)}
+    return {"items": call.services.catalog.repairs.offered(call.query.category)}
 
 
 def summary(row: Row) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def simulate(call: Call) -> dict[str, Any]:
 
 def list_factors(call: Call) -> Answer:
     """The market factors."""
-    page = call.services.pricing_changes.factors.page(call.query.list_query())
+    page = call.services.pricing_changes.factors.listed(call.query.list_query())
     return render_page(call, page, render_factor)
 
 

@@ -9,11 +9,10 @@ from peewee import JOIN, SQL, Database, fn
 
 from reviva.database import bulk, statement
 from reviva.database.ddl import backend
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models.appendonly import ERASED
 from reviva.models.audit import ActorKind, Audit, AuditHead, AuditSeal
 from reviva.models.user import User
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 A, S = Audit, AuditSeal
@@ -44,6 +43,7 @@ _CONTENT = (
 
 class AuditRepository(Repository[Audit]):
     model = Audit
+    shows = Statement(lambda: A.select(*_CONTENT[:-1]).where(Among(A.id, "ids")))
     sorts = {"id": A.id, "at": A.at}
     default_sort = (("at", True),)
     filters = {
@@ -75,10 +75,6 @@ class AuditRepository(Repository[Audit]):
     def add_many(self, rows: Sequence[Row]) -> None:
         """Adds rows at once. For commands only."""
         bulk.add(self.database, Audit, rows)
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of rows."""
-        return self.page(wanted, A.select(*_CONTENT[:-1]))
 
     def unsealed(self, low: int, limit: int) -> list[Row]:
         """Rows after id `low` that have no seal yet: `id, mac`."""

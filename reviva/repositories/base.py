@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 from peewee import SQL, Database, Expression, IntegrityError, Query, chunked, fn
 
 from reviva.database import statement
-from reviva.database.statement import Row
+from reviva.database.statement import Among, Row, Statement
 from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict
 from reviva.models.base import Base
 from reviva.paging import ListQuery, Page
 from reviva.repositories.page import Key, fetch, keys_for
+from reviva.repositories.words import matching
 
 M = TypeVar("M", bound=Base)
 Filter = Callable[[Any], Any]
@@ -30,7 +33,11 @@ class Repository(Generic[M]):
     """Names that a list may be sorted by, and the field or expression of each."""
     filters: ClassVar[Mapping[str, Filter]] = {}
     """Names that a list may be filtered by, and the condition each value makes."""
+    searched: ClassVar[bool] = False
+    """Whether lists have a filter `q`, of words that the table's `search_text` has."""
     default_sort: ClassVar[tuple[tuple[str, bool], ...]] = ()
+    shows: ClassVar[Statement | None] = None
+    """Selects the rows of some `ids` with what a list shows of them; the columns of the table where it is not given."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -138,21 +145,32 @@ class Repository(Generic[M]):
         query = query.where(*conditions) if conditions else query
         return self.run(query.group_by(*by).order_by(*by) if by else query)
 
-    def page(self, wanted: ListQuery, query: Any = None) -> Page[Row]:
-        """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort."""
-        query = self.model.select() if query is None else query
-        for condition in self.conditions(wanted.filters):
-            query = query.where(condition)
-        counted = self.model.select(self.model._meta.primary_key).where(query._where) if query._where else None
-        counted = self.model.select(self.model._meta.primary_key) if counted is None else counted
-        return fetch(
-            self.database,
-            lambda: query,
-            self.keys(wanted),
-            wanted,
-            counted=lambda: counted,
-            branches=self.branches(wanted.filters),
-        )
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort.
+
+        First it is told which rows those are, from as little as that takes, then they are read with what is joined to
+        them. In one statement, that would be joined for all rows that must be sorted or passed over.
+        """
+        ids, filters = self.model.select(self.model.id), dict(wanted.filters)
+        asked = filters.pop("q", None) if self.searched else None
+        for condition in self.conditions(filters):
+            ids = ids.where(condition)
+        if asked is None:
+            found = fetch(self.database, lambda: ids, self.keys(wanted), wanted, branches=self.branches(filters))
+        else:
+            words = matching(self.database, self.model, asked)
+            chosen, counted = ids.where(words.chosen), ids.where(words.counted)
+            found = fetch(self.database, lambda: chosen, self.keys(wanted), wanted, counted=lambda: counted)
+        return replace(found, items=self.shown([row["id"] for row in found.items]))
+
+    def shown(self, ids: Sequence[int]) -> list[Row]:
+        """Rows as the list shows them, in the order of their ids; without those that are not there."""
+        rows = {row["id"]: row for row in (self.shows or _whole(self.model)).all(self.database, ids=list(ids))}
+        return [rows[id] for id in ids if id in rows]
+
+    def one(self, id: int) -> Row | None:
+        """One row as the list shows it, or None."""
+        return next(iter(self.shown([id])), None)
 
     def branches(self, filters: Mapping[str, Any]) -> list[Expression]:
         """Conditions of which each row of a list meets one, where an index gives each in order but not all."""
@@ -179,6 +197,11 @@ class Repository(Generic[M]):
     def conflict(self, problem: IntegrityError) -> Conflict:
         """An IntegrityError in words."""
         return Conflict(f"This {self.noun} can't be kept: one of its values is taken, or refers to nothing.")
+
+
+@cache
+def _whole(model: type[Base]) -> Statement:
+    return Statement(lambda: model.select().where(Among(model.id, "ids")))
 
 
 def columns(row: Base) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, Expression
 
 from reviva.database import statement
 from reviva.database.ddl import backend
@@ -25,27 +25,50 @@ from reviva.models import (
     User,
 )
 from reviva.models.booking import Status
-from reviva.paging import ListQuery, Page
+from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
 from reviva.repositories.page import Key
-from reviva.repositories.words import matching
 
 B = Booking
 
 
+def at(slugs: Sequence[str]) -> Expression:
+    """Bookings of some shops. One is compared with `=`: only then an index that begins with it gives them in order."""
+    shops = Shop.select(Shop.id).where(Shop.slug.in_(slugs))
+    found: Expression = (B.shop == shops) if len(slugs) == 1 else B.shop.in_(shops)
+    return found
+
+
+_SHOWN = (
+    B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.currency, B.total, B.contact,
+    B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to, B.bench,
+    B.search_text, Shop.address.alias("shop_address"), Shop.cancel_notice_minutes.alias("shop_notice"),
+    Shop.slug.alias("shop_slug"), Shop.name.alias("shop_name"), Shop.timezone.alias("shop_timezone"),
+    DeviceModel.slug.alias("model_slug"), DeviceModel.name.alias("model_name"), DeviceModel.year.alias("model_year"),
+    Brand.slug.alias("brand_slug"), Brand.name.alias("brand_name"),
+    Category.slug.alias("category_slug"), Category.name.alias("category_name"),
+    Customer.name.alias("customer_name"), Customer.email.alias("customer_email"),
+    Customer.phone.alias("customer_phone"), User.name.alias("assigned_name"),
+)  # fmt: skip
+
+
 class BookingRepository(Repository[Booking]):
+    """Lists show a booking with its shop, customer, model and who has it; items come from `items_of`."""
+
     model = Booking
     sorts = {
         "created_at": B.created_at, "starts_at": B.starts_at, "updated_at": B.updated_at,
         "status": B.status, "reference": B.reference, "total": B.total,
     }  # fmt: skip
+    shows = Statement(lambda: _with_names(B.select(*_SHOWN)).where(Among(B.id, "ids")))
+    searched = True
     default_sort = (("created_at", True),)
 
     filters = {
         "status": lambda statuses: B.status.in_(statuses),
         "assigned_to": lambda user: B.assigned_to == user,
         "customer": lambda customer: B.customer == customer,
-        "shop": lambda slugs: B.shop.in_(Shop.select(Shop.id).where(Shop.slug.in_(slugs))),
+        "shop": at,
         "created_from": lambda at: B.created_at >= at,
         "created_to": lambda at: B.created_at < at,
         "starts_from": lambda at: B.starts_at >= at,
@@ -53,30 +76,25 @@ class BookingRepository(Repository[Booking]):
     }
 
     def keys(self, wanted: ListQuery) -> list[Key]:
-        """The sort of a list; bookings of one status by when they were made, which an index knows."""
+        """The sort of a list; bookings of one status by when they were made, which an index knows, and of a span of
+        starts in its order."""
+        if not wanted.sort and wanted.filters.keys() & {"starts_from", "starts_to"}:
+            wanted = replace(wanted, sort=(("starts_at", False),))
         if len(wanted.sort) == 1 and wanted.sort[0][0] == "status":
             wanted = replace(wanted, sort=(*wanted.sort, ("created_at", wanted.sort[0][1])))
         return super().keys(wanted)
 
     def branches(self, filters: Mapping[str, Any]) -> list[Any]:
-        """Each status, where there are several."""
-        statuses = filters.get("status") or ()
-        return [B.status == status for status in statuses] if len(statuses) > 1 and "q" not in filters else []
-
-    def conditions(self, filters: Mapping[str, Any]) -> list[Any]:
-        """Those of the other filters, and of `q`: words of reference, customer and device."""
-        others = {name: value for name, value in filters.items() if name != "q"}
-        asked = [matching(self.database, Booking, filters["q"])] if filters.get("q") is not None else []
-        return [*super().conditions(others), *asked]
+        """Each status, where there are several, or else each shop."""
+        statuses, shops = filters.get("status") or (), filters.get("shop") or ()
+        if len(statuses) > 1:
+            return [B.status == status for status in statuses]
+        return [at([slug]) for slug in shops] if len(shops) > 1 else []
 
     def add(self, **values: Any) -> int | None:
         """Inserts a booking and returns its id; None where its reference is taken."""
         row = adding(tuple(values)).first(self.database, **values)
         return None if row is None else int(row["id"])
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of bookings with shop, customer, model and who has it; items come from `items_of`."""
-        return self.page(wanted, _with_names(B.select(*_SHOWN)))
 
     def by_reference(self, reference: str) -> Row | None:
         """A booking with its shop, customer and model, or None."""
@@ -182,17 +200,6 @@ def _by_booking(rows: Iterable[Row]) -> dict[int, list[Row]]:
 _MOVE = Statement(lambda: B.update({B.bench: Param("bench")}).where(B.id == Param("booking")))
 _ADDING: dict[tuple[str, ...], Statement] = {}
 
-_SHOWN = (
-    B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.currency, B.total, B.contact,
-    B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to, B.bench,
-    B.search_text, Shop.address.alias("shop_address"), Shop.cancel_notice_minutes.alias("shop_notice"),
-    Shop.slug.alias("shop_slug"), Shop.name.alias("shop_name"), Shop.timezone.alias("shop_timezone"),
-    DeviceModel.slug.alias("model_slug"), DeviceModel.name.alias("model_name"), DeviceModel.year.alias("model_year"),
-    Brand.slug.alias("brand_slug"), Brand.name.alias("brand_name"),
-    Category.slug.alias("category_slug"), Category.name.alias("category_name"),
-    Customer.name.alias("customer_name"), Customer.email.alias("customer_email"),
-    Customer.phone.alias("customer_phone"), User.name.alias("assigned_name"),
-)  # fmt: skip
 
 _BY_REFERENCE = Statement(lambda: _with_names(B.select(*_SHOWN)).where(B.reference == Param("reference")))
 _APPOINTMENTS = Statement(lambda: B.select(B.reference, B.status, B.starts_at).where(Among(B.reference, "references")))

@@ -144,7 +144,7 @@ class BrandRepository(Repository[Brand]):
 class RepairTypeRepository(Repository[RepairType]):
     model = RepairType
 
-    def listed(self, category: str | None) -> list[Row]:
+    def offered(self, category: str | None) -> list[Row]:
         """The repairs on offer (for this category), in the shop's order."""
         return (_REPAIRS_OF if category else _REPAIRS).all(self.database, category=category)
 

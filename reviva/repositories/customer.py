@@ -9,14 +9,12 @@ from typing import Any
 from peewee import EXCLUDED, SQL, Case, Expression, Query, fn
 
 from reviva import clock
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Among, Param, Row, Statement
 from reviva.identity import email_key
 from reviva.models.booking import Booking
 from reviva.models.customer import Customer
 from reviva.models.shop import Shop
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
-from reviva.repositories.words import matching
 from reviva.words import joined
 
 C = Customer
@@ -44,9 +42,20 @@ _UPSERT = Statement(_upsert)
 _KEPT = (C.merged_into.is_null(), C.anonymized_at.is_null())
 
 
+_SHOWN = (
+    C.id, C.email, C.name, C.phone, C.locale, C.marketing_consent, C.consent_at, C.anonymized_at, C.merged_into,
+    C.created_at, C.updated_at, C.version, C.notes,
+)  # fmt: skip
+_BOOKINGS = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id).alias("bookings")
+
+
 class CustomerRepository(Repository[Customer]):
+    """Lists show customers and how many bookings each has, without the merged and the erased ones."""
+
     model = Customer
     sorts = {"id": C.id, "name": C.name, "email": C.email_key, "created_at": C.created_at, "updated_at": C.updated_at}
+    shows = Statement(lambda: C.select(*_SHOWN, _BOOKINGS).where(Among(C.id, "ids")))
+    searched = True
     default_sort = (("created_at", True),)
 
     filters = {
@@ -58,10 +67,8 @@ class CustomerRepository(Repository[Customer]):
     }
 
     def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
-        """Those of the other filters, and of `q`: words of name, address and number."""
-        others = {name: value for name, value in filters.items() if name != "q"}
-        asked = [matching(self.database, Customer, filters["q"])] if filters.get("q") is not None else []
-        return [*super().conditions(others), *asked]
+        """Those of the filters, of customers who are still there."""
+        return [*_KEPT, *super().conditions(filters)]
 
     def find_or_make(self, email: str, name: str, phone: str | None, locale: str) -> int:
         """The id of the customer with this address (or of whom they were merged into), made if there is none."""
@@ -72,17 +79,6 @@ class CustomerRepository(Repository[Customer]):
         )  # fmt: skip
         assert row is not None
         return int(row["id"])
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of customers and how many bookings each has, without the merged and the erased ones."""
-        bookings = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id)
-        return self.page(wanted, C.select(*_SHOWN, bookings.alias("bookings")).where(*_KEPT))
-
-    def one(self, id: int) -> Row | None:
-        """One customer as the list shows them, notes included; erased ones too."""
-        bookings = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id)
-        rows = self.run(C.select(*_SHOWN, C.notes, bookings.alias("bookings")).where(C.id == id))
-        return rows[0] if rows else None
 
     def region(self) -> str:
         """The country of the first shop: that of numbers which staff type without a prefix."""
@@ -105,9 +101,3 @@ class CustomerRepository(Repository[Customer]):
         later = Booking.select(Booking.id).where(Booking.customer == C.id, recent)
         query = C.select(C.id).where(*_KEPT, C.created_at < moment, ~fn.EXISTS(later))
         return self.run(query.order_by(C.id).limit(limit))
-
-
-_SHOWN = (
-    C.id, C.email, C.name, C.phone, C.locale, C.marketing_consent, C.consent_at, C.anonymized_at, C.merged_into,
-    C.created_at, C.updated_at, C.version,
-)  # fmt: skip

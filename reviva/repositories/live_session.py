@@ -8,11 +8,10 @@ from typing import Any
 
 from peewee import JOIN
 
-from reviva.database.statement import Among, Param, Row, Statement
+from reviva.database.statement import Among, Param, Statement
 from reviva.models.booking import Booking
 from reviva.models.event import LiveSession
 from reviva.models.user import User
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 L, U, B = LiveSession, User, Booking
@@ -30,25 +29,27 @@ _UNSEEN = Statement(
 )
 
 
+_SHOWN = (
+    L.id, L.user, U.email, B.reference, L.address, L.device, L.opened_at, L.seen_at, L.closed_at, L.close_code,
+    L.close_reason,
+)  # fmt: skip
+
+
 class LiveSessionRepository(Repository[LiveSession]):
+    """Lists show sockets and whose they are."""
+
     model = LiveSession
+    shows = Statement(
+        lambda: L.select(*_SHOWN).join(U, JOIN.LEFT_OUTER).switch(L).join(B, JOIN.LEFT_OUTER).where(Among(L.id, "ids"))
+    )
     sorts = {"id": L.id, "opened_at": L.opened_at, "seen_at": L.seen_at}
     default_sort = (("id", True),)
     filters = {
         "open": lambda open: L.closed_at.is_null(open),
         "user": lambda user: L.user == user,
-        "reference": lambda reference: B.reference == reference,
+        "reference": lambda reference: L.booking.in_(B.select(B.id).where(B.reference == reference)),
     }
     noun = "live session"
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of sockets and whose they are."""
-        shown = (
-            L.id, L.user, U.email, B.reference, L.address, L.device, L.opened_at, L.seen_at, L.closed_at, L.close_code,
-            L.close_reason,
-        )  # fmt: skip
-        whose = L.select(*shown).join(U, JOIN.LEFT_OUTER).switch(L).join(B, JOIN.LEFT_OUTER)
-        return self.page(wanted, whose)
 
     def close(self, id: int, at: datetime, code: int, reason: str) -> None:
         """Notes how one ended, unless that is known already."""

@@ -15,7 +15,6 @@ from reviva.database.ddl import backend
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models.booking import Booking
 from reviva.models.notification import Channel, Notification, NotificationStatus
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 N, B = Notification, Booking
@@ -92,7 +91,10 @@ _SHOWN = (
 
 
 class NotificationRepository(Repository[Notification]):
+    """Lists show messages with their bookings' references, without what their templates are filled with."""
+
     model = Notification
+    shows = Statement(lambda: N.select(*_SHOWN).join(B, JOIN.LEFT_OUTER).where(Among(N.id, "ids")))
     sorts = {"id": N.id, "created_at": N.id, "due_at": N.due_at, "sent_at": N.sent_at}
     """Rows are numbered as they are queued, so that order in time needs no index of its own."""
     default_sort = (("id", True),)
@@ -170,16 +172,3 @@ class NotificationRepository(Repository[Notification]):
     def move(self, id: int, before: Sequence[NotificationStatus], **values: Any) -> bool:
         """Changes a message that has one of some statuses; whether it had."""
         return bool(self.update_many((N.id == id) & N.status.in_(list(before)), **values))
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of messages with their bookings' references, without what their templates are filled with."""
-        return self.page(wanted, _shown())
-
-    def one(self, id: int) -> Row | None:
-        """One message as the list shows it."""
-        rows = self.run(_shown().where(N.id == id))
-        return rows[0] if rows else None
-
-
-def _shown() -> Any:
-    return N.select(*_SHOWN).join(B, JOIN.LEFT_OUTER)

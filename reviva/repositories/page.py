@@ -94,8 +94,8 @@ def fetch(
     """One page of the select that `build` makes, with `values` for its parameters.
 
     A `shape` that tells this select from all others lets its statements be compiled once and kept. `counted` makes a
-    select of as many rows, for the total: without what `build` joins only to show it. `branches` are conditions of
-    which each row meets one: an index that begins with what they tell apart gives each branch in order, not all.
+    select of as many rows, for the total, where there is a better one. `branches` are conditions of which each row
+    meets one: an index that begins with what they tell apart gives each branch in order, not all.
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
@@ -108,7 +108,7 @@ def fetch(
         form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
         statement = _listings.get(form) if shape is not None else None
         if statement is None:
-            statement = compose(build, keys, nulls, numbered, part, counted, branches)
+            statement = compose(build, keys, nulls, numbered, part, branches)
             if shape is not None:
                 _listings[form] = statement
         given = bound | more
@@ -138,7 +138,7 @@ def fetch(
 
 def compose(
     build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None,
-    counted: Callable[[], Any] | None, branches: Sequence[Any],
+    branches: Sequence[Any],
 ) -> Statement:  # fmt: skip
     """A list's rows: in its order, from its place on, and with the values it is sorted by as columns `sort_n`.
 
@@ -161,9 +161,9 @@ def compose(
         query = narrowed(build()).limit(Param("limit"))
         if numbered:
             query = query.offset(Param("offset"))
-        if branches and counted is not None:
+        if branches:
             ids: list[Any] = [
-                Select([narrowed(counted().where(each)).limit(Param("most"))], [SQL("id")]) for each in branches
+                Select([narrowed(build().where(each)).limit(Param("most"))], [SQL("id")]) for each in branches
             ]
             query = query.where(keys[-1].node.in_(reduce(lambda one, other: one.union_all(other), ids)))
         return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])

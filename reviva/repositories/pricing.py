@@ -6,9 +6,8 @@ from typing import Any
 
 from peewee import JOIN
 
-from reviva.database.statement import Row, Statement
+from reviva.database.statement import Among, Row, Statement
 from reviva.models import MarketFactor, PricingRule
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 
@@ -23,7 +22,16 @@ class FactorRepository(Repository[MarketFactor]):
 
 
 class RuleRepository(Repository[PricingRule]):
+    """Lists show rules, each with its factor's key as `factor`."""
+
     model = PricingRule
+    shows = Statement(
+        lambda: (
+            PricingRule.select(PricingRule, MarketFactor.key.alias("factor"))
+            .join(MarketFactor, JOIN.LEFT_OUTER)
+            .where(Among(PricingRule.id, "ids"))
+        )
+    )
     sorts = {
         "priority": PricingRule.priority,
         "name": PricingRule.name,
@@ -36,19 +44,6 @@ class RuleRepository(Repository[PricingRule]):
     def in_force(self) -> list[Row]:
         """The active rules in the order in which they apply, each with its factor's value."""
         return _IN_FORCE.all(self.database)
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of the rules, each with its factor's key as `factor`."""
-        return self.page(wanted, _with_factor())
-
-    def one(self, id: int) -> Row | None:
-        """One rule as the list shows it."""
-        rows = self.run(_with_factor().where(PricingRule.id == id))
-        return rows[0] if rows else None
-
-
-def _with_factor() -> Any:
-    return PricingRule.select(PricingRule, MarketFactor.key.alias("factor")).join(MarketFactor, JOIN.LEFT_OUTER)
 
 
 def _in_force() -> Any:

@@ -12,7 +12,6 @@ from reviva.database.statement import Among, Param, Row, Statement
 from reviva.identity import email_key
 from reviva.models.customer import Customer
 from reviva.models.user import Role, Session, User
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 from reviva.repositories.customer import CustomerRepository
 
@@ -38,7 +37,10 @@ _STANDING = Statement(lambda: _whose(Among(S.id, "ids")))
 
 
 class UserRepository(Repository[User]):
+    """Lists show users without their password hashes."""
+
     model = User
+    shows = Statement(lambda: U.select(*_SHOWN).where(Among(U.id, "ids")))
     sorts = {
         "id": U.id, "email": U.email, "name": U.name, "role": U.role, "created_at": U.created_at,
         "last_login_at": U.last_login_at,
@@ -50,15 +52,6 @@ class UserRepository(Repository[User]):
         "email": lambda email: U.email_key == email_key(email),
     }
     noun = "user"
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of users, without their password hashes."""
-        return self.page(wanted, U.select(*_SHOWN))
-
-    def one(self, id: int) -> Row | None:
-        """One user as the list shows them."""
-        rows = self.run(U.select(*_SHOWN).where(U.id == id))
-        return rows[0] if rows else None
 
     def for_login(self, key: str) -> Row | None:
         """The user with this e-mail key: `id, email, name, role, active, password_hash`."""
@@ -81,8 +74,17 @@ class UserRepository(Repository[User]):
         Customer.update(user=user).where(Customer.id == id).bind(self.database).execute()
 
 
+_LISTED = (
+    S.id, S.device, S.address, S.created_at, S.used_at, S.expires_at, S.ended_at, S.end_reason, U.id.alias("user_id"),
+    U.email,
+)  # fmt: skip
+
+
 class SessionRepository(Repository[Session]):
+    """Lists show sessions and whose they are, never with a token or its hash."""
+
     model = Session
+    shows = Statement(lambda: S.select(*_LISTED).join(U).where(Among(S.id, "ids")))
     sorts = {"id": S.id, "created_at": S.created_at, "used_at": S.used_at, "expires_at": S.expires_at}
     default_sort = (("id", True),)
     filters = {
@@ -98,11 +100,6 @@ class SessionRepository(Repository[Session]):
     def standing(self, ids: Sequence[int]) -> list[Row]:
         """The same of several sessions by their ids."""
         return _STANDING.all(self.database, ids=list(ids))
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of sessions and whose they are, never with a token or its hash."""
-        shown = (S.id, S.device, S.address, S.created_at, S.used_at, S.expires_at, S.ended_at, S.end_reason)
-        return self.page(wanted, S.select(*shown, U.id.alias("user_id"), U.email).join(U))
 
     def end(self, reason: str, at: Any, *conditions: Any) -> list[int]:
         """Ends the live sessions that meet the conditions; returns their ids."""

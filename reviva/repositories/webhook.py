@@ -10,12 +10,11 @@ from typing import Any
 from peewee import SQL, Query, fn
 
 from reviva.database.ddl import backend
-from reviva.database.statement import Param, Row, Statement, locking
+from reviva.database.statement import Among, Param, Row, Statement, locking
 from reviva.models.event import Event
 from reviva.models.notification import NotificationStatus
 from reviva.models.user import Role, User
 from reviva.models.webhook import WebhookDelivery, WebhookEndpoint
-from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 E, D, V, U, S = WebhookEndpoint, WebhookDelivery, Event, User, NotificationStatus
@@ -83,11 +82,6 @@ class EndpointRepository(Repository[WebhookEndpoint]):
     default_sort = (("id", False),)
     filters = {"active": lambda active: E.active == active}
 
-    def one(self, id: int) -> Row | None:
-        """An endpoint as the list shows it."""
-        rows = self.run(E.select().where(E.id == id))
-        return rows[0] if rows else None
-
     def locked(self, id: int) -> Row | None:
         """An endpoint that nobody else changes meanwhile. It is locked before its deliveries are, by everybody."""
         return _LOCKED[backend(self.database)].first(self.database, id=id)
@@ -116,13 +110,16 @@ class EndpointRepository(Repository[WebhookEndpoint]):
 
 
 class DeliveryRepository(Repository[WebhookDelivery]):
+    """Lists show deliveries, each with its event's type."""
+
     model = WebhookDelivery
+    shows = Statement(lambda: D.select(D, V.type, V.at).join(V).where(Among(D.id, "ids")))
     sorts = {"id": D.id, "event": D.event, "created_at": D.created_at, "due_at": D.due_at, "sent_at": D.sent_at}
     default_sort = (("event", True),)
     filters = {
         "endpoint": lambda id: D.endpoint == id,
         "status": lambda statuses: D.status.in_(statuses),
-        "type": lambda types: V.type.in_(types),
+        "type": lambda types: D.event.in_(V.select(V.id).where(V.type.in_(types))),
     }
 
     def untold(self, limit: int, locks: bool = False) -> list[Row]:
@@ -174,16 +171,3 @@ class DeliveryRepository(Repository[WebhookDelivery]):
         """Removes deliveries that are over and older."""
         over = D.status.not_in([S.QUEUED, S.SENDING]) & (D.created_at < before)
         D.delete().where(over).bind(self.database).execute()
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of deliveries, each with its event's type."""
-        return self.page(wanted, _shown())
-
-    def one(self, endpoint: int, id: int) -> Row | None:
-        """One delivery as the list shows it."""
-        rows = self.run(_shown().where(D.endpoint == endpoint, D.id == id))
-        return rows[0] if rows else None
-
-
-def _shown() -> Any:
-    return D.select(D, V.type, V.at).join(V)

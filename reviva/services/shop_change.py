@@ -41,7 +41,7 @@ class ShopChangeService:
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """A page of shops, those that are closed down included."""
-        page = self.shops.page(wanted)
+        page = self.shops.listed(wanted)
         return Page(self._whole(page.items), page.next, page.total)
 
     def get(self, slug: str) -> Row:

@@ -31,7 +31,7 @@ class WebhookService:
 
     def list(self, wanted: ListQuery) -> Page[Row]:
         """A page of endpoints."""
-        return self.endpoints.page(wanted)
+        return self.endpoints.listed(wanted)
 
     def get(self, id: int) -> Row:
         """One endpoint. Raises `NotFound`."""
@@ -129,8 +129,8 @@ class WebhookService:
             return after
 
     def _delivery(self, id: int, delivery: int) -> Row:
-        row = self.rows.one(id, delivery)
-        if row is None:
+        row = self.rows.one(delivery)
+        if row is None or row["endpoint_id"] != id:
             raise NotFound(f"Webhook {id} has no delivery {delivery}.")
         return self._shown(row)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from peewee import Database
 
@@ -91,6 +93,32 @@ def test_an_address_finds_whose_it_is_and_its_parts_find_all_who_have_them(servi
     assert names("acme") == ["Ann", "Cy"]
     assert names("info@") == ["Ann", "Ben", "Cy"]
     assert names("info@acme.example ben") == []
+
+
+@pytest.mark.parametrize(
+    "query", ["ann", "anna", "zoe", "ann smith", "smi", "ann zoe", "example.com", "nobody"],
+)  # fmt: skip
+def test_words_that_most_have_are_found_as_those_of_few_are(services: Services, query: str) -> None:
+    """SQLite looks at each row for the first kind, and asks its index for the second."""
+    names = [
+        ("Ann", "Anna", "Zoe")[(n % 11 == 0) + (n % 40 == 0)] + (" Smith" if n % 2 else " Hill") for n in range(80)
+    ]
+    for n, name in enumerate(names):
+        make(services, f"{n}@example.com", name)
+    words = query.replace(".", " ").split()
+    texts = {n: f"{name.lower()} {n} example com".split() for n, name in enumerate(names)}
+    having = {n for n, text in texts.items() if all(any(each.startswith(word) for each in text) for word in words)}
+    sort = (("name", False),)
+    found, after = list[Any](), None
+    while page := services.customers.list(ListQuery(limit=30, after=after, sort=sort, filters={"q": query})):
+        found += page.items
+        if (after := page.next) is None:
+            break
+    assert {int(each["email"].partition("@")[0]) for each in found} == having
+    assert [each["name"] for each in found] == sorted(each["name"] for each in found)
+    numbered = services.customers.list(ListQuery(limit=5, page=2, sort=sort, filters={"q": query}))
+    assert numbered.total == len(having)
+    assert [each["id"] for each in numbered.items] == [each["id"] for each in found[5:10]]
 
 
 def test_a_change_is_audited_without_the_notes_and_asks_for_the_version(services: Services) -> None:
