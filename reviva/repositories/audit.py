@@ -29,7 +29,7 @@ _UNSEALED = Statement(
     lambda: (
         A.select(A.id, A.mac)
         .join(S, JOIN.LEFT_OUTER, on=(S.audit_id == A.id))
-        .where(S.id.is_null(), A.id > Param("low"))
+        .where(S.audit_id.is_null(), A.id > Param("low"))  # of the join's own column, else it is no anti-join
         .order_by(A.id)
         .limit(Param("limit"))
     )

@@ -68,29 +68,30 @@ class AuditSeal:
         low = 0 if sweep else self.rows.sealed_up_to()
         sealed = 0
         while self.rows.unsealed(low, 1):
-            count = self._seal_some(low)
-            sealed += count
-            if count < BATCH:
+            seals = self._seal_some(low)
+            sealed += len(seals)
+            if len(seals) < BATCH:
                 break
+            low = seals[-1]["audit_id"]  # what is sealed is not gone through again for each batch of many
         return sealed
 
-    def _seal_some(self, low: int) -> int:
+    def _seal_some(self, low: int) -> list[dict[str, Any]]:
         with self.database.atomic():
             if not self.rows.may_seal():
-                return 0
+                return []
             head = self.rows.head()
             if head and not self._is_ours(head):
                 log.error("the audit's chain does not end as it did: run `reviva audit verify`")
-                return 0
+                return []
             length, last, now = (head.length, head.hash, clock.now()) if head else (0, "", clock.now())
-            seals = []
+            seals: list[dict[str, Any]] = []
             for row in self.rows.unsealed(low, BATCH):
                 length, last = length + 1, self._link(length + 1, last, row["id"], row["mac"])
                 seals.append({"id": length, "audit_id": row["id"], "hash": last, "sealed_at": now})
             if seals:
                 signature = self.signer.token("audit-head", length, last)
                 self.rows.seal(seals, {"length": length, "hash": last, "signature": signature, "sealed_at": now})
-            return len(seals)
+            return seals
 
     def verify(self) -> Verdict:
         """Reads everything and says which rows were changed, removed, inserted, moved, or cut off."""

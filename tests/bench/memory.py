@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import csv
-import http.client
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from tests import databases
 from tests.bench.growth import fill
-from tests.postgres import free_port
-from tests.waiting import until
+from tests.server import running
 
 REVIVA = [sys.executable, "-m", "reviva"]
 
@@ -40,7 +38,7 @@ def measured(url: str, folder: Path, models: int) -> list[tuple[str, int]]:
     write_models(url, folder / "models.csv", models)
     with databases.new_url("sqlite", folder, migrated=False) as copied:
         return [
-            ("serve", serving(url)),
+            ("serve", serving(url, folder)),
             ("export bookings", peak_of(url, "export", "bookings")),
             ("export bookings --format json", peak_of(url, "export", "bookings", "--format", "json")),
             ("backup", peak_of(url, "backup", str(folder / "backup.zip"))),
@@ -69,26 +67,24 @@ def peak_of(url: str, *arguments: str) -> int:
     return ended(process, command)
 
 
-def serving(url: str) -> int:
-    """The peak of a server that was asked for large pages of every list, in kB of its largest process."""
-    port = free_port()
-    command = [*REVIVA, "serve", "--port", str(port), "--database", url]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until(lambda: answers(port, "/readyz"), 30)
-    for n in range(200):
-        answers(port, f"/api/catalog/models?limit=200&page={n % 20 + 1}")
-    worker = max(peak_so_far(pid) for pid in [process.pid, *children(process.pid)])
-    process.send_signal(signal.SIGTERM)
-    return max(worker, ended(process, command))
+ASKED: Final = (
+    "/api/catalog/models?limit=200&page={n}", "/api/bookings?limit=200&page={n}", "/api/bookings?limit=200&q=smith",
+    "/api/customers?limit=200&page={n}", "/api/notifications?limit=200&page={n}", "/api/audit?limit=200&page={n}",
+    "/api/dashboard?days=365", "/api/reports?by=shop",
+)  # fmt: skip
+ADMIN: Final = {"email": "memory@example.com", "password": "tall blue giraffe 7"}
 
 
-def answers(port: int, path: str) -> bool:
-    try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-            connection.request("GET", path)
-            return connection.getresponse().status == 200
-    except OSError:
-        return False
+def serving(url: str, folder: Path) -> int:
+    """The peak of a server that was asked for large pages and figures, in kB of its largest process."""
+    adding = [*REVIVA, "user", "add", ADMIN["email"], "--role", "admin", "--password-stdin", "--database", url]
+    subprocess.run(adding, input=ADMIN["password"].encode(), stdout=subprocess.DEVNULL, check=True)
+    with running(folder, "--database", url, rate_limit="off") as server:
+        token = server.post("/api/auth/login", ADMIN).json()["token"]
+        for n in range(1, 21):
+            for path in ASKED:
+                server.get(path.format(n=n), token)
+        return max(peak_so_far(pid) for pid in [server.process.pid, *children(server.process.pid)])
 
 
 def children(pid: int) -> list[int]:

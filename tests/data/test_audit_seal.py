@@ -197,6 +197,17 @@ def test_an_untouched_audit_is_whole_before_and_after_sealing(services: Services
     assert (verdict.ok, verdict.rows, verdict.unsealed) == (True, SEALED + FRESH, 0)
 
 
+def test_more_rows_than_one_transaction_seals_are_sealed_at_once(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reviva.services.audit_seal.BATCH", 4)
+    write(services, 11)
+    assert services.audit_seal.seal() == FRESH + 11
+    assert services.audit_seal.seal() == 0
+    verdict = services.audit_seal.verify()
+    assert (verdict.ok, verdict.rows, verdict.unsealed) == (True, SEALED + FRESH + 11, 0)
+
+
 def test_everything_gone_is_found_while_there_are_users(database: Database) -> None:
     services = services_over(database)
     assert services.audit_seal.verify().ok
