@@ -60,7 +60,7 @@ def tables(db: Database) -> list[type[Model]]:
             table_name = "one_time_token"
             constraints = [check("one_time_token_expires_later", "expires_at > created_at")]
             indexes = [
-                Index("one_time_token_user", "one_time_token", "user_id, purpose"),
+                Index("one_time_token_user", "one_time_token", "user_id"),
                 Index("one_time_token_expires", "one_time_token", "expires_at"),
             ]
 

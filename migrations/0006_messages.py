@@ -94,9 +94,9 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "live_session"
             indexes = [
-                Index("live_session_user", "live_session", "user_id", where="user_id IS NOT NULL"),
+                Index("live_session_user", "live_session", "user_id, id", where="user_id IS NOT NULL"),
                 Index("live_session_booking", "live_session", "booking_id", where="booking_id IS NOT NULL"),
-                Index("live_session_open", "live_session", "seen_at", where="closed_at IS NULL"),
+                Index("live_session_closed", "live_session", "closed_at"),
             ]
 
     class WebhookEndpoint(Base):
@@ -145,6 +145,7 @@ def tables(db: Database) -> list[type[Model]]:
                     where="status = 'sending'",
                 ),
                 Index("webhook_delivery_event", "webhook_delivery", "event_id"),
+                Index("webhook_delivery_created", "webhook_delivery", "created_at"),
             ]
 
     return [Notification, NotificationPreference, Event, LiveSession, WebhookEndpoint, WebhookDelivery]

@@ -42,7 +42,7 @@ OFTEN = 1000
 
 
 def counted(url: str, days: int = 3) -> None:
-    """Fills a migrated or seeded database, works in it, and counts the statements as those of the last eight days."""
+    """Fills a seeded database, works in it, and counts the statements as those of the last eight days."""
     database = open_database(url)
     database.connect()
     load.fill(database)
@@ -140,7 +140,11 @@ class Town:
             ("customers", {"sort": "-created_at"}), ("notifications", {}), ("notifications", {"status": "dead"}),
             ("notifications", {"reference": reference}), ("audit", {"entity": "booking", "entity_id": reference}),
             ("audit", {"actor_kind": "user", "actor": self.id}), ("audit", {}), ("users", {}), ("sessions", {}),
-            ("sessions", {"user": self.id}), ("dashboard", {}), ("dashboard", {"shop": "main"}),
+            ("sessions", {"user": self.id}), ("live/sessions", {"user": self.id}),
+            ("live/sessions", {"reference": reference}), ("users", {"role": "technician"}),
+            ("bookings", {"starts_from": _SPAN["from"], "sort": "starts_at"}), ("dashboard", {}),
+            ("bookings", {"shop": "branch-2", "starts_from": _SPAN["from"], "sort": "starts_at"}),
+            ("bookings", {"shop": "branch-2"}), ("dashboard", {"shop": "main"}),
             ("catalog/models", {}), ("catalog/models", {"sort": "name"}),
             ("catalog/models", {"brand": "apple", "category": "phone"}), ("catalog/models", {"category": "phone"}),
             ("auth/sessions", {}), ("auth/me", {}), ("shops", {}), ("pricing/rules", {}), ("pricing/factors", {}),
@@ -149,6 +153,12 @@ class Town:
             self.do("GET", f"/api/{name}", token=self.token, **query)
         self.do("POST", "/api/auth/login", LOGIN)
         self.do("GET", "/api/database/health", token=self.token)
+        self.do("POST", "/api/auth/password-reset", {"email": LOGIN["email"]})
+        self.do("POST", "/api/auth/password", {"current": LOGIN["password"], "new": LOGIN["password"]}, self.token)
+        person = f"/api/customers/{10 * n + 3}"
+        self.do("PATCH", person, {"name": "Another", "phone": f"+4474009999{n:02}"}, self.token)
+        self.do("POST", f"{person}/merge", {"other": 10 * n + 4}, self.token)
+        self.do("GET", f"{person}/export", token=self.token)
 
     def background(self) -> None:
         """What the dispatcher and the housekeeping do."""
@@ -158,11 +168,15 @@ class Town:
         work = (
             services.audit_seal.seal, lambda: services.audit_seal.seal(sweep=True), services.figures.settle,
             services.drafts.tidy, services.housekeeping.forget, services.privacy.forget_the_silent,
-            services.origins.refresh,
+            services.origins.refresh, services.live.bury,
         )  # fmt: skip
         for each in work:
             with database.connection_context():
                 each()  # type: ignore[operator]  # of several kinds
+        deliveries = services.webhook_deliveries
+        deliveries.fan_out()
+        if deliveries.waits() and (row := deliveries.claim()):
+            deliveries.sent(row, 200)
 
     def lists(self) -> Iterator[str]:
         """Reads every list by each filter, by each sort both ways, and its second page; names what was read."""
@@ -186,12 +200,9 @@ class Town:
 
     def rarely(self) -> None:
         """What a manager or an administrator does now and then."""
-        person, admin = "/api/customers/3", self.token
+        admin = self.token
+        self.do("POST", "/api/customers/3/anonymize", None, admin)
         self.do("GET", "/api/audit/verify", token=admin)
-        self.do("PATCH", person, {"name": "Another", "phone": "+447400999999"}, admin)
-        self.do("POST", f"{person}/merge", {"other": 4}, admin)
-        self.do("GET", f"{person}/export", token=admin)
-        self.do("POST", f"{person}/anonymize", None, admin)
         self.do("PATCH", f"/api/catalog/models/{MODEL}", {"name": "iPhone 13"}, admin)
         self.do("GET", f"/api/catalog/models/{MODEL}/prices", token=admin)
         self.do("GET", "/api/catalog/repairs", category="phone")
@@ -202,5 +213,4 @@ class Town:
         self.do("POST", "/api/pricing/simulate", {"days": 30, "change": raised}, admin)
         rule = self.do("POST", "/api/pricing/rules", raised, admin)["id"]
         self.do("DELETE", f"/api/pricing/rules/{rule}", None, admin)
-        self.do("POST", "/api/auth/password-reset", {"email": "ann@example.com"})
         self.do("GET", "/api/database/indexes", token=admin)

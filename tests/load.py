@@ -22,6 +22,7 @@ from reviva.models import (
     DeviceModel,
     Event,
     IdempotencyKey,
+    LiveSession,
     Notification,
     OneTimeToken,
     RepairType,
@@ -29,6 +30,8 @@ from reviva.models import (
     Shop,
     Throttle,
     User,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from reviva.models.booking import Status
 from reviva.paging import ListQuery
@@ -40,36 +43,49 @@ from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.slot import SlotRepository
 from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.catalog import CatalogService
-from reviva.services.seeding import SeedingService
 
 FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
-USERS = 20
+USERS = 100
+"""Who work in the shops; customers' own accounts follow."""
+SHOPS = 3
+ENDPOINTS = 5
+UNTOLD = 20
+"""Events of which no webhook was told yet."""
 
 
 def fill(database: Database, bookings: int = 4000) -> None:
-    """The catalog, customers, and bookings with all that belongs to them."""
+    """To the catalog and the first shop: more shops, customers, and bookings with all that belongs to them."""
     chance = random.Random(7)
     today = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)  # what is long past would be tidied away
     with database.atomic():
-        SeedingService(database).seed()
-    shop = Shop.select().bind(database).limit(1).execute()[0].id
-    benches = [bench.id for bench in Bench.select().bind(database).limit(2).execute()]
+        many(database, Shop, [_shop(n) for n in range(1, SHOPS)])
+    shops = [shop.id for shop in Shop.select(Shop.id).bind(database).order_by(Shop.id).execute()]
+    with database.atomic():
+        many(database, Bench, [{"shop": shop, "name": f"Bench {n}"} for shop in shops[1:] for n in range(3)])
+    benches = [bench.id for bench in Bench.select().bind(database).execute()]
     models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).execute()]
     repair = RepairType.select().bind(database).limit(1).execute()[0].id
     with database.atomic():
-        many(database, User, [_user(n) for n in range(USERS)])
+        many(database, User, [_user(n) for n in range(USERS + bookings // 2)])
         many(database, Customer, [_customer(n) for n in range(bookings // 2)])
-        many(database, Booking, [_booking(n, shop, chance, models, bookings) for n in range(bookings)])
+        many(database, Booking, [_booking(n, shops[_branch(n)], chance, models, bookings) for n in range(bookings)])
         many(database, BookingItem, [
             {"booking": n + 1, "position": 0, "repair": repair, "name": "Screen", "minutes": 60, "base": 1, "price": 1}
             for n in range(bookings)
         ])  # fmt: skip
         many(database, BookingSlot, [
-            {"bench": benches[n % 2], "starts_at": today - timedelta(minutes=15 * (n // 2 + 1)), "booking": n // 2 + 1}
+            {
+                "bench": benches[n % len(benches)], "booking": n // 2 + 1,
+                "starts_at": today - timedelta(minutes=15 * (n // len(benches) + 1)),
+            }
             for n in range(bookings * 2)
         ])  # fmt: skip
         many(database, BookingHistory, [
-            {"booking": n % bookings + 1, "version": n // bookings + 1, "to_status": "confirmed", "at": FIRST}
+            {
+                "booking": n % bookings + 1, "version": n // bookings + 1,
+                "to_status": "confirmed" if n < bookings else list(Status)[n % len(Status)],
+                "at": FIRST + timedelta(minutes=15 * n),
+            }
             for n in range(bookings * 2)
         ])  # fmt: skip
         many(database, Notification, [_notification(n, bookings) for n in range(bookings)])
@@ -77,6 +93,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
             {
                 "at": FIRST + timedelta(minutes=n), "actor_kind": "user", "actor": str(n % 50), "mac": "x",
                 "action": "booking.create", "entity": "booking", "entity_id": f"RV-{n % bookings:08}",
+                "personal": {"address": "192.0.2.1"},
             }
             for n in range(bookings)
         ])  # fmt: skip
@@ -91,9 +108,15 @@ def fill(database: Database, bookings: int = 4000) -> None:
             for n in range(bookings)
         ])  # fmt: skip
         many(database, Event, [
-            {"type": "booking.status", "topic": f"booking:{n % 999}", "at": today - timedelta(minutes=n), "data": {}}
+            {
+                "type": "booking.status", "topic": f"booking:{n % 999}", "at": today - timedelta(minutes=15 * n),
+                "data": {}, "fanned_out_at": today if n >= UNTOLD else None,
+            }
             for n in range(bookings)
         ])  # fmt: skip
+        many(database, WebhookEndpoint, [_endpoint(n) for n in range(ENDPOINTS)])
+        many(database, WebhookDelivery, [_delivery(n) for n in range(UNTOLD, bookings)])
+        many(database, LiveSession, [_socket(n, bookings) for n in range(bookings)])
     analyse(database)
 
 
@@ -164,7 +187,8 @@ def many(database: Database, model: Any, rows: list[dict[str, Any]]) -> None:
 
 def _user(n: int) -> dict[str, Any]:
     return {
-        "email": f"u{n}@example.com", "email_key": f"u{n}@example.com", "name": f"User{n}", "role": "technician",
+        "email": f"u{n}@example.com", "email_key": f"u{n}@example.com", "name": f"User{n}",
+        "role": "technician" if n < USERS else "customer",
         "created_at": FIRST, "updated_at": FIRST,
     }  # fmt: skip
 
@@ -192,6 +216,7 @@ def _customer(n: int) -> dict[str, Any]:
     return {
         "email": f"p{n}@example.com", "email_key": f"p{n}@example.com", "name": f"Name{n}", "phone": f"+4470000{n:05}",
         "search_text": f"name{n}", "created_at": FIRST, "updated_at": FIRST,
+        "merged_into": n - 38 if n % 40 == 39 else None, "user": USERS + n + 1 if n % 2 else None,
     }  # fmt: skip
 
 
@@ -210,7 +235,44 @@ def _notification(n: int, bookings: int) -> dict[str, Any]:
     status = {0: "queued", 1: "dead", 2: "sending"}.get(n % 60, "sent")
     return {
         "dedupe_key": str(n), "channel": "email", "template": "t", "recipient": "r", "booking": n % bookings + 1,
-        "customer": n % (bookings // 2) + 1, "status": status, "due_at": FIRST + timedelta(minutes=n),
+        "customer": n % (bookings // 2) + 1, "user": n % USERS + 1 if n % 9 == 0 else None,
+        "status": status, "due_at": FIRST + timedelta(minutes=n),
         "leased_until": FIRST + timedelta(minutes=n) if status == "sending" else None, "created_at": FIRST,
         "sent_at": FIRST + timedelta(minutes=n) if status == "sent" else None,
+    }  # fmt: skip
+
+
+def _branch(n: int) -> int:
+    """Whose the n-th booking is: most are the first shop's, and few the last one's."""
+    return {0: 2, 1: 1, 2: 1, 3: 1, 4: 1}.get(n % 50, 0)
+
+
+def _shop(n: int) -> dict[str, Any]:
+    return {
+        "slug": f"branch-{n}", "name": f"Branch {n}", "timezone": "Europe/London", "currency": "GBP",
+        "created_at": FIRST, "updated_at": FIRST,
+    }  # fmt: skip
+
+
+def _endpoint(n: int) -> dict[str, Any]:
+    return {"url": f"https://example.com/{n}", "created_at": FIRST, "updated_at": FIRST}
+
+
+def _delivery(n: int) -> dict[str, Any]:
+    status = {0: "queued", 1: "sending"}.get(n // ENDPOINTS % 200, "sent")
+    if status == "sending" and n % ENDPOINTS:
+        status = "sent"  # one endpoint is being told something, and the others can be
+    at = clock.now() - timedelta(minutes=n)
+    return {
+        "endpoint": n % ENDPOINTS + 1, "event": n + 1, "status": status, "due_at": at, "created_at": at,
+        "leased_until": clock.now() + timedelta(1) if status == "sending" else None,
+        "sent_at": at if status == "sent" else None,
+    }  # fmt: skip
+
+
+def _socket(n: int, bookings: int) -> dict[str, Any]:
+    at = clock.now() - timedelta(minutes=n)
+    return {
+        "user": n % USERS + 1 if n % 2 else None, "booking": None if n % 2 else n % bookings + 1, "opened_at": at,
+        "seen_at": at, "closed_at": at if n >= 20 else None,
     }  # fmt: skip

@@ -44,7 +44,7 @@ def candidates(use: Use) -> Iterator[Candidate]:
     order = _directed(use.order)
     bases = [tuple(use.equal), *((column,) for column in (*use.equal, *use.joined)), ()]
     bases += [(*use.equal, column) for column in use.joined if use.equal]
-    bases += [(condition.split(" ")[0], *use.equal) for condition in use.fixed]
+    bases += [(condition.split(" ")[0], *use.equal) for condition in use.fixed if " = " in condition]
     tails = [order, *((column,) for column in use.ranges), ()]
     wheres = ["", " AND ".join(use.fixed)] if use.fixed else [""]
     for base in dict.fromkeys(bases):
@@ -57,7 +57,10 @@ def candidates(use: Use) -> Iterator[Candidate]:
 
 
 def _makes_sense(candidate: Candidate) -> bool:
-    return bool(candidate.columns) and candidate.columns[0].split(" ")[0] != "id"
+    names = [column.split(" ")[0] for column in candidate.columns]
+    if "id" in names[:-1]:
+        return False  # what stands behind it tells nothing apart
+    return bool(names) and (names != ["id"] or "IS NULL" in candidate.where)
 
 
 def _directed(order: list[tuple[str, bool]]) -> tuple[str, ...]:

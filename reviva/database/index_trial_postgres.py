@@ -12,11 +12,7 @@ from peewee import Database
 
 from reviva.database.index_candidates import Candidate
 from reviva.database.index_catalog import indexes
-from reviva.database.index_plan import GROWN, SAMPLE, Plan, Trial, grown, runnable
-
-RAREST = 0.01
-"""Of a column with few values the rarest is asked for that so great a part of the rows has: what is open, not what is
-done long since. Asked for whatever parameter, the planner takes a status for one of a dozen that are alike."""
+from reviva.database.index_plan import FEW_VALUES, GROWN, RAREST, SAMPLE, Plan, Trial, grown, runnable
 
 
 @contextmanager
@@ -165,8 +161,8 @@ class _Copied(_Postgres):
             self._run("ROLLBACK TO advice")
 
 
-_VALUES = """
-    SELECT tablename, attname, n_distinct BETWEEN 2 AND 50, most_common_vals::text::text[], most_common_freqs,
+_VALUES = f"""
+    SELECT tablename, attname, n_distinct BETWEEN 2 AND {FEW_VALUES}, most_common_vals::text::text[], most_common_freqs,
            histogram_bounds::text::text[]
     FROM pg_stats WHERE schemaname = pg_my_temp_schema()::regnamespace::text
 """

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from math import log2
+from math import inf, log2
 from typing import Any
 
 from peewee import Database
 
 from reviva.database.index_candidates import Candidate
-from reviva.database.index_plan import GROWN, PAGE, SAMPLE, Plan, grown, runnable
-from reviva.database.index_uses import Reading, read
+from reviva.database.index_plan import FEW_VALUES, GROWN, LISTED, PAGE, RAREST, SAMPLE, Plan, folded, grown, runnable
+from reviva.database.index_uses import Reading, Use, read
 
 _STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?P<rest>.*)")
 _INDEX = re.compile(r"USING (?:AUTOMATIC )?(?:PARTIAL )?(?:COVERING )?INDEX (?P<name>\w+)")
+_BY_NAME = re.compile(r" INDEXED BY \w+")
+"""An index that a statement insists on may be the one that is missing."""
 _BEYOND = 0.25
 """The part of the rows that SQLite expects on one side of a bound."""
 _BETWEEN = 0.005
 """The part between two bounds as PostgreSQL reckons; SQLite's sixteenth finds fault with every look at one day."""
+_SEEK = 10
+"""Rows that are as dear as finding the next value of a column that is skipped over."""
 _MANY_VALUES = 0.1
 """Different values for each row."""
 
@@ -30,13 +34,14 @@ _MANY_VALUES = 0.1
 class SQLiteTrial:
     """Nothing of it reaches a disk: the sample holds what the shop holds."""
 
-    least = 100.0
+    least = 200.0
 
     def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
         self._real = rows
         self._rows = {table: grown(count) for table, count in rows.items()}
         self._scratch = sqlite3.connect(":memory:", isolation_level=None)
         self._distinct: dict[tuple[str, tuple[str, ...], str], float] = {}
+        self._parts: dict[tuple[str, str], float] = {}
         schema = database.execute_sql(
             "SELECT m.name, m.sql FROM sqlite_master AS m LEFT JOIN pragma_table_list AS t"
             " ON t.schema = 'main' AND t.name = m.name WHERE m.type IN ('table', 'index') AND m.sql IS NOT NULL"
@@ -56,7 +61,7 @@ class SQLiteTrial:
 
     def plan(self, sql: str) -> Plan | None:
         """None for what is not a statement any more."""
-        text = runnable(sql, "?")
+        text = runnable(folded(_BY_NAME.sub("", sql)), "?")
         try:
             steps = self._scratch.execute(f"EXPLAIN QUERY PLAN {text}", (None,) * text.count("?")).fetchall()
         except sqlite3.Error:
@@ -66,7 +71,10 @@ class SQLiteTrial:
         children: dict[int, list[tuple[int, str]]] = {}
         for id, parent, _, detail in steps:
             children.setdefault(parent, []).append((id, detail))
-        return Plan(round(self._cost(0, children, read(text)), 1), names)
+        reading = read(text)
+        subqueries = sum("SCALAR SUBQUERY" in detail for detail in details)
+        one = 1.0 if text.count("EXISTS(") == subqueries else inf
+        return Plan(round(self._cost(0, children, reading, PAGE if reading.limited else inf, one), 1), names)
 
     def add(self, candidate: Candidate, name: str) -> None:
         self._scratch.execute(candidate.ddl(name))
@@ -151,13 +159,18 @@ class SQLiteTrial:
     def _reload(self) -> None:
         self._scratch.execute("ANALYZE sqlite_schema")
 
-    def _cost(self, node: int, children: dict[int, list[tuple[int, str]]], reading: Reading) -> float:
-        """Rows read by the loops under a node, each inside the one before, and by what hangs below them."""
+    def _cost(
+        self, node: int, children: dict[int, list[tuple[int, str]]], reading: Reading, enough: float, one: float
+    ) -> float:
+        """Rows read by the loops under a node, each inside the one before, and by what hangs below them.
+
+        Of the node's own rows so many are `enough`, and of those of each subquery, `one`.
+        """
         read_rows, loops, sorted_rows = 0.0, 1.0, 0.0
         for id, detail in children.get(node, []):
             step = _STEP.match(detail)
             if step is None:
-                below = self._cost(id, children, reading)
+                below = self._cost(id, children, reading, one if "SCALAR" in detail else inf, one)
                 read_rows += below * (loops if detail.startswith("CORRELATED") else 1)
                 sorted_rows += (
                     loops * (1 + log2(loops + 1) / 8) if detail.startswith("USE TEMP B-TREE FOR ORDER") else 0
@@ -166,35 +179,86 @@ class SQLiteTrial:
             visited, left = self._step(reading.aliases.get(step["table"], step["table"]), step, reading)
             read_rows += loops * visited
             loops *= left
-        if node == 0 and reading.limited and not sorted_rows and loops > PAGE:
-            read_rows *= PAGE / loops  # rows come in order, and the rest is never read
+        if not sorted_rows and loops > enough:
+            read_rows *= enough / loops  # rows come in order, and the rest is never read
         return max(read_rows, 1.0) + sorted_rows
 
     def _step(self, table: str, step: re.Match[str], reading: Reading) -> tuple[float, float]:
         """The rows that one round of a loop reads, and those that its other conditions leave."""
         rows = float(self._rows.get(table, PAGE))
+        use = reading.uses.get(table, Use(table))
         used = re.findall(r"(\w+)=\?", step["rest"])
         index = _INDEX.search(step["rest"])
         numbers = self._statistics(index["name"]) if index else None
+        where = self._where(index["name"]) if index else ""
         if step["how"] == "SCAN":
             visited = numbers[0] if numbers else rows
         elif "AUTOMATIC" in step["rest"]:
             visited = rows  # which it reads to make the index
-        elif "rowid=?" in step["rest"]:
-            visited = 1.0
+        elif "rowid=?" in step["rest"] or "(" not in step["rest"]:
+            visited = 1.0  # without a condition it is the least or the greatest of an index
         else:
             visited = numbers[min(len(used), len(numbers) - 1)] if numbers else rows
-            if "ANY(" in step["rest"]:
-                visited = rows / 8
+            for column in used:  # the statistics tell of a value like any other
+                visited *= self._asked(use, column, where) * self._guess(table, column)
+            skipped = re.findall(r"ANY\((\w+)\)", step["rest"])
+            if skipped:
+                visited = rows / self.distinct(table, tuple(used)) if used else rows
             bounds = re.findall(r"[<>]\?", step["rest"])
             visited *= (1.0, _BEYOND, _BETWEEN * self._still(table))[min(len(bounds), 2)]
-        use = reading.uses.get(table)
-        others = [column for column in (use.equal if use else []) if column not in used]
+            visited += _SEEK * self.distinct(table, tuple(skipped)) if skipped else 0
         left = visited
-        for column in others:
-            if table in self._rows:
-                left /= self._guess(table, column)
-        return max(visited, 1.0), max(left, 1.0 if step["how"] == "SEARCH" else min(visited, 1.0))
+        for column in use.equal:
+            if column not in used:
+                left *= self._asked(use, column, where)
+        for condition in use.fixed:
+            if condition.split(" ")[0] not in used and condition not in where:
+                left *= self._part(table, condition)
+        # What was looked up one by one is only looked at: most of it may be sorted out.
+        return max(visited, 1.0), max(left, 0.0 if step["how"] == "SEARCH" and visited <= 1 else min(visited, 1.0))
+
+    def _asked(self, use: Use, column: str, where: str) -> float:
+        """The part of a table, or of a partial index, that has a value of a column which is asked for."""
+        if use.table not in self._rows:
+            return 1.0
+        try:
+            values = self.distinct(use.table, (column,))
+            for condition in use.fixed:
+                if condition.startswith((f"{column} IS NULL", f"{column} = ")):
+                    return 1 / values if condition in where else self._part(use.table, condition)
+            if column in use.joined and column not in use.equal:
+                return 1 / values
+            if column in use.listed:
+                return min(LISTED / values, 1.0)
+            return self._rarest(use.table, column) if values <= FEW_VALUES else 1 / values
+        except sqlite3.Error:
+            return 1.0  # a column that was read wrongly
+
+    def _rarest(self, table: str, column: str) -> float:
+        """The part of a table that has the value which fewest have, those left out that hardly any have."""
+        key = (table, column)
+        if key not in self._parts:
+            (self._parts[key],) = self._scratch.execute(
+                f'SELECT MIN(n) FROM (SELECT 1.0 * COUNT(*) / (SELECT COUNT(*) FROM "{table}") AS n'
+                f' FROM "{table}" GROUP BY "{column}") WHERE n >= {RAREST}'
+            ).fetchone()
+        return self._parts[key] or 1.0
+
+    def _part(self, table: str, condition: str) -> float:
+        """The part of a table that meets a condition."""
+        key = (table, condition)
+        if key not in self._parts:
+            try:
+                there, sampled = self._counted(table, condition)
+            except sqlite3.Error:
+                there, sampled = 1, 1
+            self._parts[key] = there / max(sampled, 1)
+        return self._parts[key]
+
+    def _where(self, index: str) -> str:
+        """What a partial index is about."""
+        found = self._scratch.execute("SELECT sql FROM sqlite_master WHERE name = ?", (index,)).fetchone()
+        return str(found[0] or "").partition(" WHERE ")[2] if found else ""
 
     def _still(self, table: str) -> float:
         """How much less of a table a day is when the table has grown: it grows by days."""

@@ -13,6 +13,8 @@ _CONDITION = re.compile(
     _REF.format("") + r"\s*(?P<op><=|>=|<>|=|<|>|\bIN\b|\bBETWEEN\b|\bIS NOT NULL\b|\bIS NULL\b)\s*"
     r"(?:(?P<literal>'[^']*')|(?P<mark>\?|%s|\$\d+|\(|ANY)|" + _REF.format("other_") + ")?"
 )
+_ONE = re.compile(r"(?:\?|%s|\$\d+)\)|SELECT (?!value FROM json_each)")
+"""Behind a bracket: a single value, or those that some other table has, which are few."""
 _ORDER = re.compile(r"\bORDER BY\s+(?P<terms>.*?)(?=\s+(?:LIMIT|OFFSET|FOR|RETURNING)\b|\)|$)", re.IGNORECASE)
 _GROUP = re.compile(r"\bGROUP BY\s+(?P<terms>.*?)(?=\s+(?:HAVING|ORDER|LIMIT)\b|\)|$)", re.IGNORECASE)
 _TERM = re.compile(_REF.format("") + r"(?P<descending>\s+DESC)?(?:\s+ASC)?(?:\s+NULLS\s+\w+)?", re.IGNORECASE)
@@ -26,6 +28,8 @@ class Use:
     table: str
     equal: list[str] = field(default_factory=list)
     """Columns compared with a value, or with one of a list."""
+    listed: list[str] = field(default_factory=list)
+    """Those of them that are compared with a list of any length."""
     joined: list[str] = field(default_factory=list)
     """Columns that equal one of another table."""
     ranges: list[str] = field(default_factory=list)
@@ -78,6 +82,8 @@ def _condition(use: Use, match: re.Match[str], other: Use | None) -> None:
         _add(other.joined, match["other_column"])
     elif op in ("=", "IN") and match["mark"]:
         _add(use.equal, column)
+        if match["mark"] in ("(", "ANY") and not _ONE.match(match.string, match.end()):
+            _add(use.listed, column)
     elif op in ("<", ">", "<=", ">=", "BETWEEN"):
         _add(use.ranges, column)
 

@@ -49,14 +49,15 @@ class LiveSession(Base):
         table_name = "live_session"
         indexes = [
             Index(
-                "live_session_user", "live_session", "user_id", serves="a user's sockets", where="user_id IS NOT NULL"
+                "live_session_user", "live_session", "user_id, id", serves="a user's sockets, newest first",
+                where="user_id IS NOT NULL",
             ),
             Index(
                 "live_session_booking", "live_session", "booking_id", serves="a booking's sockets",
                 where="booking_id IS NOT NULL",
             ),
             Index(
-                "live_session_open", "live_session", "seen_at", serves="sockets whose process died",
-                where="closed_at IS NULL",
+                "live_session_closed", "live_session", "closed_at",
+                serves="forgetting those that ended; the open ones, among which are those whose process died",
             ),
         ]  # fmt: skip

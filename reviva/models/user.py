@@ -81,7 +81,7 @@ class OneTimeToken(Base):
         table_name = "one_time_token"
         constraints = [check("one_time_token_expires_later", "expires_at > created_at")]
         indexes = [
-            Index("one_time_token_user", "one_time_token", "user_id, purpose", serves="voiding a user's older links"),
+            Index("one_time_token_user", "one_time_token", "user_id", serves="voiding a user's older links"),
             Index("one_time_token_expires", "one_time_token", "expires_at", serves="clearing away what has expired"),
         ]
 

@@ -81,4 +81,5 @@ class WebhookDelivery(Base):
                 where="status = 'sending'",
             ),
             Index("webhook_delivery_event", "webhook_delivery", "event_id", serves="removing an event's deliveries"),
+            Index("webhook_delivery_created", "webhook_delivery", "created_at", serves="forgetting what is over"),
         ]  # fmt: skip

@@ -20,6 +20,7 @@ from reviva.database.connection import open_database
 from reviva.database.index_candidates import Candidate
 from reviva.database.statement import Row
 from reviva.services.index_advice import IndexAdvice
+from reviva.services.seeding import SeedingService
 from reviva.services.statement import StatementService
 from tests import databases, everything, load
 
@@ -72,6 +73,9 @@ TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "device_model_name": ("device_model", ("name", "slug")),
     "booking_slot_booking": ("booking_slot", ("booking_id",)),
     "notification_sent": ("notification", ("sent_at",)),
+    "notification_user": ("notification", ("user_id",)),
+    "user_account_role": ("user_account", ("role", "id")),
+    "live_session_closed": ("live_session", ("closed_at",)),
 }
 
 
@@ -192,6 +196,7 @@ def test_with_hypopg_the_real_tables_are_asked() -> None:
         database.connect()
         with closing(database):
             migration.up(database)
+            SeedingService(database).seed()
             load.fill(database, 2000)
             service = StatementService(database, slow_query_ms=60_000)
             service.monitor.take()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviva.database.index_candidates import Candidate, candidates, natural
-from reviva.database.index_plan import grown, runnable
+from reviva.database.index_plan import folded, grown, runnable
 from reviva.database.index_trial_postgres import numbered
 from reviva.database.index_uses import Use, read
 
@@ -31,7 +31,9 @@ def test_filters_joins_and_order_are_told_apart() -> None:
         ('UPDATE "a" SET "b" = ? WHERE ("a"."c" = ?)', Use("a", equal=["c"])),
         ("SELECT x FROM a AS t1 WHERE (t1.b = 'q')", Use("a", fixed=["b = 'q'"])),
         ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" IS NOT NULL)', Use("a", fixed=["b IS NOT NULL"])),
-        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" = ANY(?))', Use("a", equal=["b"])),
+        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" = ANY(?))', Use("a", equal=["b"], listed=["b"])),
+        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" IN (…))', Use("a", equal=["b"], listed=["b"])),
+        ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" IN (?))', Use("a", equal=["b"])),
         ('SELECT x FROM "a" AS "t1" WHERE ("t1"."b" BETWEEN ? AND ?)', Use("a", ranges=["b"])),
         ('SELECT x FROM "a" AS "t1" GROUP BY "t1"."b"', Use("a", order=[("b", False)])),
         ('SELECT x FROM "a" AS "t1" ORDER BY LENGTH("t1"."b"), "t1"."c"', Use("a")),
@@ -53,6 +55,41 @@ def test_a_constant_makes_a_partial_index() -> None:
     assert {Candidate("a", ("due",)), Candidate("a", ("status", "due"))} <= set(candidates(use))
 
 
+def test_what_is_null_leads_no_index_but_may_be_what_one_is_about() -> None:
+    use = Use("a", order=[("id", False)], fixed=["b IS NULL"])
+    assert list(candidates(use)) == [Candidate("a", ("id",), "b IS NULL")]
+
+
+def test_values_of_another_table_are_few_and_those_of_a_list_several() -> None:
+    shape = 'SELECT x FROM "a" AS "t1" WHERE ("t1"."b" IN (SELECT {}))'
+    assert read(shape.format('"t2"."id" FROM "c" AS "t2" WHERE ("t2"."d" = ?)')).uses["a"].listed == []
+    assert read(shape.format("value FROM json_each(?)")).uses["a"].listed == ["b"]
+    assert (
+        runnable('SELECT x FROM "a" WHERE "a"."b" = ANY(%s)', "%s") == 'SELECT x FROM "a" WHERE "a"."b" IN (%s, %s, %s)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "left"),
+    [
+        ("(a = ?)", "(a = ?)"),
+        ("((a = ?) OR (0 = 1))", "((a = ?))"),
+        ("((0 = 1) OR (a = ?))", "((a = ?))"),
+        ("(((b = ?) AND (0 = 1)) OR (a IN (?)))", "((a IN (?)))"),
+        ("((a = ?) OR ((0 = 1) AND (LOWER(b) = ?)))", "((a = ?))"),
+        ("((a = ?) AND ((0 = 1) OR (b = ?)))", "((a = ?) AND ((b = ?)))"),
+        ("((0 = 1) AND (a = ?))", "(0 = 1)"),
+    ],
+)
+def test_what_an_empty_list_rules_out_is_left_out(where: str, left: str) -> None:
+    assert folded(f"SELECT x FROM a WHERE {where} ORDER BY x") == f"SELECT x FROM a WHERE {left} ORDER BY x"
+
+
+def test_a_statement_that_was_cut_is_left_as_it_is() -> None:
+    for cut in ("SELECT x FROM a WHERE ((0 = 1) AND (b = ", "SELECT x FROM a WHERE (0 = 1) AND b = ?"):
+        assert folded(cut) == cut
+
+
 def test_mixed_directions_are_told_and_the_id_alone_is_no_index() -> None:
     assert natural(Use("a", order=[("b", True), ("c", False)])) == Candidate("a", ("b", "c DESC"))
     assert natural(Use("a", order=[("id", False)])) is None
@@ -69,8 +106,9 @@ def test_names_are_short_and_not_taken() -> None:
 def test_a_shape_becomes_a_statement_again() -> None:
     assert (
         runnable("SELECT a FROM b WHERE c IN (…) LIMIT ? OFFSET ?", "?")
-        == "SELECT a FROM b WHERE c IN (?, ?) LIMIT 21 OFFSET 0"
+        == "SELECT a FROM b WHERE c IN (?, ?, ?) LIMIT 21 OFFSET 0"
     )
+    assert runnable("SELECT a FROM b WHERE (c, id) < (…)", "?") == "SELECT a FROM b WHERE (c, id) < (?, ?)"
     assert runnable("INSERT INTO a (b) VALUES (%s), … ON CONFLICT DO NOTHING", "%s").count("%s") == 1
     assert numbered("SELECT %s WHERE a LIKE '%%' AND b = %s") == ("SELECT $1 WHERE a LIKE '%' AND b = $2", 2)
 
