@@ -73,10 +73,12 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("booking_starts", "booking", "starts_at, id"),
                 Index("booking_updated", "booking", "updated_at, id"),
                 Index("booking_total", "booking", "total, id"),
-                Index("booking_shop", "booking", "shop_id, starts_at"),
+                Index("booking_shop", "booking", "shop_id, starts_at, id"),
                 Index("booking_shop_created", "booking", "shop_id, created_at, id"),
-                Index("booking_customer", "booking", "customer_id, created_at"),
-                Index("booking_assigned", "booking", "assigned_to_id, starts_at", where="assigned_to_id IS NOT NULL"),
+                Index("booking_customer", "booking", "customer_id, created_at, id"),
+                Index(
+                    "booking_assigned", "booking", "assigned_to_id, starts_at, id", where="assigned_to_id IS NOT NULL"
+                ),
                 Index(
                     "booking_assigned_created",
                     "booking",
@@ -112,10 +114,7 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "booking_slot"
             primary_key = CompositeKey("bench", "starts_at")
-            indexes = [
-                Index("booking_slot_booking", "booking_slot", "booking_id"),
-                Index("booking_slot_time", "booking_slot", "starts_at"),
-            ]
+            indexes = [Index("booking_slot_booking", "booking_slot", "booking_id")]
 
     class BookingHistory(Base):
         id = None

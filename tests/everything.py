@@ -132,7 +132,7 @@ class Town:
         lists: list[tuple[str, dict[str, Any]]] = [
             ("bookings", {}), ("bookings", {"status": "in_repair"}), ("bookings", {"status": "ready,in_repair"}),
             ("bookings", {"status": "confirmed", "sort": "starts_at"}),
-            ("bookings", {"assigned_to": 1, "sort": "starts_at"}),
+            ("bookings", {"assigned_to": 1}), ("bookings", {"assigned_to": 1, "sort": "starts_at"}),
             ("bookings", {"shop": "main", "starts_from": _SPAN["from"], "starts_to": _SPAN["to"], "sort": "starts_at"}),
             ("bookings", {"starts_from": _SPAN["from"], "starts_to": _SPAN["to"], "sort": "starts_at"}),
             ("bookings", {"q": f"name{n}"}), ("customers", {"q": f"name{n}"}), ("customers", {"sort": "name"}),
@@ -155,6 +155,8 @@ class Town:
         self.do("GET", "/api/database/health", token=self.token)
         self.do("POST", "/api/auth/password-reset", {"email": LOGIN["email"]})
         self.do("POST", "/api/auth/password", {"current": LOGIN["password"], "new": LOGIN["password"]}, self.token)
+        if n == 0:  # once in a while there is a newsletter
+            self.do("GET", "/api/customers", token=self.token, consent="true")
         person = f"/api/customers/{10 * n + 3}"
         self.do("PATCH", person, {"name": "Another", "phone": f"+4474009999{n:02}"}, self.token)
         self.do("POST", f"{person}/merge", {"other": 10 * n + 4}, self.token)

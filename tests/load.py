@@ -48,7 +48,7 @@ FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
 USERS = 100
 """Who work in the shops; customers' own accounts follow."""
 SHOPS = 3
-ENDPOINTS = 5
+ENDPOINTS = 25
 UNTOLD = 20
 """Events of which no webhook was told yet."""
 
@@ -217,6 +217,7 @@ def _customer(n: int) -> dict[str, Any]:
         "email": f"p{n}@example.com", "email_key": f"p{n}@example.com", "name": f"Name{n}", "phone": f"+4470000{n:05}",
         "search_text": f"name{n}", "created_at": FIRST, "updated_at": FIRST,
         "merged_into": n - 38 if n % 40 == 39 else None, "user": USERS + n + 1 if n % 2 else None,
+        "marketing_consent": n % 50 == 0,
     }  # fmt: skip
 
 

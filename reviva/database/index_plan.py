@@ -28,6 +28,9 @@ LISTED = 3
 
 _COMPARED = re.compile(r'"(?P<alias>\w+)"\."(?P<column>\w+)" (?P<how>= |IN \(|< |<= )(?P<mark>%s|\?)')
 
+_AFTER = re.compile(r"(\([^()]*\) [<>]=? )\(…\)")
+"""The row that a page is after."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -99,7 +102,7 @@ def runnable(shape: str, mark: str, values: Mapping[tuple[str, str, str], str] =
         shape = _with_values(shape, values)
     listed = f"IN ({', '.join([mark] * LISTED)})"
     text = shape.replace("IN (…)", listed).replace("= ANY(%s)", listed)
-    text = text.replace("(…)", f"({mark}, {mark})").replace(", …", "")  # what is left are the two that a page is after
+    text = _AFTER.sub(lambda row: f"{row[1]}({', '.join([mark] * (row[1].count(', ') + 1))})", text).replace(", …", "")
     text = re.sub(r"\bLIMIT (?:\?|%s)", f"LIMIT {PAGE}", text)
     return re.sub(r"\bOFFSET (?:\?|%s)", "OFFSET 0", text)
 

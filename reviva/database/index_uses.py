@@ -15,6 +15,10 @@ _CONDITION = re.compile(
 )
 _ONE = re.compile(r"(?:\?|%s|\$\d+)\)|SELECT (?!value FROM json_each)")
 """Behind a bracket: a single value, or those that some other table has, which are few."""
+_FLAG = re.compile(
+    r'(?:\bWHERE |\bAND |(?<!\w)\()"(?P<alias>\w+)"\."(?P<column>[a-z_]\w*)"(?=\)| (?:AND|GROUP|ORDER|LIMIT)\b|$)'
+)
+"""A column that is a condition by itself."""
 _ORDER = re.compile(r"\bORDER BY\s+(?P<terms>.*?)(?=\s+(?:LIMIT|OFFSET|FOR|RETURNING)\b|\)|$)", re.IGNORECASE)
 _GROUP = re.compile(r"\bGROUP BY\s+(?P<terms>.*?)(?=\s+(?:HAVING|ORDER|LIMIT)\b|\)|$)", re.IGNORECASE)
 _TERM = re.compile(_REF.format("") + r"(?P<descending>\s+DESC)?(?:\s+ASC)?(?:\s+NULLS\s+\w+)?", re.IGNORECASE)
@@ -65,6 +69,9 @@ def read(sql: str) -> Reading:
         use = owner(match["alias"])
         if use:
             _condition(use, match, owner(match["other_alias"]) if match["other_alias"] else None)
+    for match in _FLAG.finditer(sql, area.start() if area else len(sql)):
+        if use := owner(match["alias"]):
+            _add(use.fixed, match["column"])
     for match in list(_ORDER.finditer(sql))[-1:] or list(_GROUP.finditer(sql))[-1:]:
         _order(match["terms"], owner)
     for use in uses.values():  # a column that is told as it stands needs no value besides

@@ -80,11 +80,11 @@ class Booking(Base):
             Index("booking_starts", "booking", "starts_at, id", serves="the day's work in order"),
             Index("booking_updated", "booking", "updated_at, id", serves="the list by what was touched last"),
             Index("booking_total", "booking", "total, id", serves="the list by what it costs"),
-            Index("booking_shop", "booking", "shop_id, starts_at", serves="a shop's day"),
+            Index("booking_shop", "booking", "shop_id, starts_at, id", serves="a shop's day"),
             Index("booking_shop_created", "booking", "shop_id, created_at, id", serves="a shop's newest bookings"),
-            Index("booking_customer", "booking", "customer_id, created_at", serves="a customer's bookings"),
+            Index("booking_customer", "booking", "customer_id, created_at, id", serves="a customer's bookings"),
             Index(
-                "booking_assigned", "booking", "assigned_to_id, starts_at", serves="a technician's work",
+                "booking_assigned", "booking", "assigned_to_id, starts_at, id", serves="a technician's work",
                 where="assigned_to_id IS NOT NULL",
             ),
             Index(
@@ -131,10 +131,7 @@ class BookingSlot(Base):
     class Meta:
         table_name = "booking_slot"
         primary_key = CompositeKey("bench", "starts_at")
-        indexes = [
-            Index("booking_slot_booking", "booking_slot", "booking_id", serves="giving a booking's time back"),
-            Index("booking_slot_time", "booking_slot", "starts_at", serves="forgetting what is long past"),
-        ]
+        indexes = [Index("booking_slot_booking", "booking_slot", "booking_id", serves="giving a booking's time back")]
 
 
 class BookingHistory(Base):

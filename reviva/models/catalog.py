@@ -65,7 +65,12 @@ class DeviceModel(Base):
                 "brand_id, category_id",
                 serves="models of a brand; counts by brand",
             ),
-            Index("device_model_category", "device_model", "category_id, year", serves="models of a category, by year"),
+            Index(
+                "device_model_category",
+                "device_model",
+                "category_id, year, name, slug",
+                serves="models of a category, by year",
+            ),
             Index("device_model_year", "device_model", "year, name, slug", serves="the newest models first"),
             Index("device_model_name", "device_model", "name, slug", serves="the catalog by name"),
         ]

@@ -252,7 +252,9 @@ def item(
 def _begins(index: LiveIndex, candidate: Candidate) -> bool:
     """Whether an index that is there does all that the candidate would, and so it would be a duplicate."""
     begins = index.columns[: len(candidate.columns)] == candidate.columns
-    return begins and (index.table, index.where, index.method) == (candidate.table, candidate.where, "btree")
+    present = f"{candidate.columns[0].split(' ')[0]} IS NOT NULL"  # what is not stands together at one end of it
+    where = {candidate.where, " AND ".join(each for each in candidate.where.split(" AND ") if each != present)}
+    return begins and index.where in where and (index.table, index.method) == (candidate.table, "btree")
 
 
 def _saving(asked: Asked) -> float:
