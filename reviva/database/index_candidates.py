@@ -19,6 +19,10 @@ class Candidate:
     columns: tuple[str, ...]
     where: str = ""
 
+    def names(self) -> list[str]:
+        """The columns, whatever their direction."""
+        return [column.split(" ")[0] for column in self.columns]
+
     def name(self, taken: Container[str] = ()) -> str:
         """The table and the columns, as our own indexes are called; short enough for PostgreSQL, and not taken."""
         name = re.sub(r"\W+", "_", f"{self.table}_{'_'.join(self.columns)}".lower())[:58]
@@ -57,7 +61,7 @@ def candidates(use: Use) -> Iterator[Candidate]:
 
 
 def _makes_sense(candidate: Candidate) -> bool:
-    names = [column.split(" ")[0] for column in candidate.columns]
+    names = candidate.names()
     if "id" in names[:-1]:
         return False  # what stands behind it tells nothing apart
     return bool(names) and (names != ["id"] or "IS NULL" in candidate.where)

@@ -56,6 +56,9 @@ class Trial(Protocol):
     def plan(self, sql: str) -> Plan | None:
         """The plan of a statement with whatever parameters; None where it has none."""
 
+    def alike(self, candidate: Candidate) -> float:
+        """About how many of the rows that it is about have the same values in all of its columns."""
+
     def add(self, candidate: Candidate, name: str) -> None:
         """Let there be this index."""
 

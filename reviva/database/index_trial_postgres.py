@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import peewee
@@ -41,6 +42,16 @@ class _Postgres:
 
     def plan(self, sql: str) -> Plan | None:
         """None for what can't be planned without values."""
+        root = self._explained(sql)
+        return root and Plan(float(root["Total Cost"]), frozenset(index_names(root)))
+
+    def alike(self, candidate: Candidate) -> float:
+        """As the planner expects it."""
+        conditions = [f"{column} = %s" for column in candidate.names()] + [candidate.where] * bool(candidate.where)
+        root = self._explained(f'SELECT 1 FROM "{candidate.table}" WHERE {" AND ".join(conditions)}')
+        return float(root["Plan Rows"]) if root else inf
+
+    def _explained(self, sql: str) -> dict[str, Any] | None:
         text, count = numbered(runnable(sql, "%s", self._values))
         self._run("SAVEPOINT advice")
         try:
@@ -51,8 +62,8 @@ class _Postgres:
         except peewee.PeeweeException:
             self._run("ROLLBACK TO advice")
             return None
-        root = found[0]["Plan"]
-        return Plan(float(root["Total Cost"]), frozenset(index_names(root)))
+        root: dict[str, Any] = found[0]["Plan"]
+        return root
 
     def _run(self, sql: str) -> Any:
         cursor = self._database.execute_sql(sql.replace("%", "%%"))

@@ -76,6 +76,15 @@ class SQLiteTrial:
         one = 1.0 if text.count("EXISTS(") == subqueries else inf
         return Plan(round(self._cost(0, children, reading, PAGE if reading.limited else inf, one), 1), names)
 
+    def alike(self, candidate: Candidate) -> float:
+        """As ANALYZE would tell it."""
+        try:
+            there, sampled = self._counted(candidate.table, candidate.where)
+            values = self.distinct(candidate.table, tuple(candidate.names()), candidate.where)
+        except sqlite3.Error:
+            return inf
+        return there / max(sampled, 1) * self._rows[candidate.table] / values
+
     def add(self, candidate: Candidate, name: str) -> None:
         self._scratch.execute(candidate.ddl(name))
         self._scratch_indexes(candidate.table, only=name)
@@ -86,7 +95,7 @@ class SQLiteTrial:
         self._reload()
 
     def size(self, candidate: Candidate, name: str) -> int:
-        lengths = " + ".join(f"COALESCE(LENGTH({column.split(' ')[0]}), 0) + 1" for column in candidate.columns)
+        lengths = " + ".join(f"COALESCE(LENGTH({column}), 0) + 1" for column in candidate.names())
         where = f" WHERE {candidate.where}" if candidate.where else ""
         average, there = self._scratch.execute(
             f"SELECT AVG({lengths}), COUNT(*) FROM {candidate.table}{where}"

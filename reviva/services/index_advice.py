@@ -6,7 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from peewee import Database
@@ -31,6 +31,8 @@ GAIN = 0.5
 """An index must leave no more than this part of a statement's cost, and save what the trial calls `least` …"""
 SELDOM = 0.0001
 """… which counts only if the statement makes up this part of all that was asked …"""
+FEW_ALIKE = 5
+"""Rows that have the same values in an index's first columns, so that more of them would tell nothing apart."""
 WRITING = 1.0
 """… and more than this must be saved for each row that was written meanwhile."""
 WATCHED = timedelta(days=7)
@@ -155,15 +157,26 @@ class Missing:
         for asked in found.asked:
             if asked.before is None or asked.before.cost < place.least:
                 continue
-            for use in read(asked.sql).uses.values():
+            reading = read(asked.sql)
+            for use in (use for table, use in reading.uses.items() if table in large):
+                paged = {column for column, _ in use.order if reading.limited}
                 best = natural(use)
-                for candidate in {*candidates(use), *([best] if best else [])}:
-                    if candidate.table in large and not any(_begins(index, candidate) for index in found.live):
+                for each in dict.fromkeys((*candidates(use), *([best] if best else []))):
+                    candidate = self._enough(each, paged)
+                    self.natural |= {candidate} if each == best else set()
+                    if not any(_begins(index, candidate) for index in found.live):
                         most[candidate] += asked.weight * asked.before.cost
-                self.natural |= {best} if best else set()
         for candidate, cost in sorted(most.items()):
             if cost > self._price(candidate):  # else it could not pay, even if nothing were left to do
                 self.names[candidate] = f"advice_{len(self.names)}"
+
+    def _enough(self, candidate: Candidate, paged: set[str]) -> Candidate:
+        """Without the columns behind those in which few rows are alike, unless pages are read in their order."""
+        for n in range(1, len(candidate.columns)):
+            begin = replace(candidate, columns=candidate.columns[:n])
+            if not paged & set(candidate.names()[n:]) and self.place.alike(begin) <= FEW_ALIKE:
+                return begin
+        return candidate
 
     def _price(self, candidate: Candidate) -> float:
         """What an index must save over all that was asked."""
@@ -252,7 +265,7 @@ def item(
 def _begins(index: LiveIndex, candidate: Candidate) -> bool:
     """Whether an index that is there does all that the candidate would, and so it would be a duplicate."""
     begins = index.columns[: len(candidate.columns)] == candidate.columns
-    present = f"{candidate.columns[0].split(' ')[0]} IS NOT NULL"  # what is not stands together at one end of it
+    present = f"{candidate.names()[0]} IS NOT NULL"  # what is not stands together at one end of it
     where = {candidate.where, " AND ".join(each for each in candidate.where.split(" AND ") if each != present)}
     return begins and index.where in where and (index.table, index.method) == (candidate.table, "btree")
 
