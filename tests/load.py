@@ -45,7 +45,7 @@ from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.catalog import CatalogService
 
 FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
-USERS = 100
+USERS = 250
 """Who work in the shops; customers' own accounts follow."""
 SHOPS = 3
 ENDPOINTS = 25
@@ -217,7 +217,7 @@ def _customer(n: int) -> dict[str, Any]:
         "email": f"p{n}@example.com", "email_key": f"p{n}@example.com", "name": f"Name{n}", "phone": f"+4470000{n:05}",
         "search_text": f"name{n}", "created_at": FIRST, "updated_at": FIRST,
         "merged_into": n - 38 if n % 40 == 39 else None, "user": USERS + n + 1 if n % 2 else None,
-        "marketing_consent": n % 50 == 0,
+        "marketing_consent": n % 200 == 0,
     }  # fmt: skip
 
 

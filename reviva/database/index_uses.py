@@ -19,6 +19,7 @@ _FLAG = re.compile(
     r'(?:\bWHERE |\bAND |(?<!\w)\()"(?P<alias>\w+)"\."(?P<column>[a-z_]\w*)"(?=\)| (?:AND|GROUP|ORDER|LIMIT)\b|$)'
 )
 """A column that is a condition by itself."""
+_CLAUSE = re.compile(r"\b(?:ON|WHERE)\b")
 _ORDER = re.compile(r"\bORDER BY\s+(?P<terms>.*?)(?=\s+(?:LIMIT|OFFSET|FOR|RETURNING)\b|\)|$)", re.IGNORECASE)
 _GROUP = re.compile(r"\bGROUP BY\s+(?P<terms>.*?)(?=\s+(?:HAVING|ORDER|LIMIT)\b|\)|$)", re.IGNORECASE)
 _TERM = re.compile(_REF.format("") + r"(?P<descending>\s+DESC)?(?:\s+ASC)?(?:\s+NULLS\s+\w+)?", re.IGNORECASE)
@@ -85,7 +86,8 @@ def _condition(use: Use, match: re.Match[str], other: Use | None) -> None:
     if op.startswith("IS ") or (op == "=" and match["literal"]):
         _add(use.fixed, f"{column} {op}" + (f" {match['literal']}" if match["literal"] else ""))
     elif other is not None and op == "=":
-        _add(use.joined, column)
+        clauses = _CLAUSE.findall(match.string, 0, match.start())
+        _add(use.equal if clauses[-1:] == ["WHERE"] else use.joined, column)  # the outer row's is a value to a subquery
         _add(other.joined, match["other_column"])
     elif op in ("=", "IN") and match["mark"]:
         _add(use.equal, column)

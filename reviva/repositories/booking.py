@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN, Expression
+from peewee import JOIN
 
 from reviva.database import statement
 from reviva.database.ddl import backend
@@ -25,31 +25,11 @@ from reviva.models import (
     User,
 )
 from reviva.models.booking import Status
-from reviva.paging import ListQuery
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 from reviva.repositories.page import Key
 
 B = Booking
-
-
-def at(slugs: Sequence[str]) -> Expression:
-    """Bookings of some shops. One is compared with `=`: only then an index that begins with it gives them in order."""
-    shops = Shop.select(Shop.id).where(Shop.slug.in_(slugs))
-    found: Expression = (B.shop == shops) if len(slugs) == 1 else B.shop.in_(shops)
-    return found
-
-
-_SHOWN = (
-    B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.currency, B.total, B.contact,
-    B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to, B.bench,
-    B.search_text, Shop.address.alias("shop_address"), Shop.cancel_notice_minutes.alias("shop_notice"),
-    Shop.slug.alias("shop_slug"), Shop.name.alias("shop_name"), Shop.timezone.alias("shop_timezone"),
-    DeviceModel.slug.alias("model_slug"), DeviceModel.name.alias("model_name"), DeviceModel.year.alias("model_year"),
-    Brand.slug.alias("brand_slug"), Brand.name.alias("brand_name"),
-    Category.slug.alias("category_slug"), Category.name.alias("category_name"),
-    Customer.name.alias("customer_name"), Customer.email.alias("customer_email"),
-    Customer.phone.alias("customer_phone"), User.name.alias("assigned_name"),
-)  # fmt: skip
 
 
 class BookingRepository(Repository[Booking]):
@@ -68,12 +48,20 @@ class BookingRepository(Repository[Booking]):
         "status": lambda statuses: B.status.in_(statuses),
         "assigned_to": lambda user: B.assigned_to == user,
         "customer": lambda customer: B.customer == customer,
-        "shop": at,
+        "shop": lambda ids: B.shop == ids[0] if len(ids) == 1 else B.shop.in_(ids),
         "created_from": lambda at: B.created_at >= at,
         "created_to": lambda at: B.created_at < at,
         "starts_from": lambda at: B.starts_at >= at,
         "starts_to": lambda at: B.starts_at < at,
     }
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of bookings, those of some shops by the shops' slugs."""
+        filters = dict(wanted.filters)
+        if "shop" in filters:  # by ids: an index has an id's bookings in order, and a planner knows how many they are
+            shops = self.run(Shop.select(Shop.id).where(Shop.slug.in_(filters["shop"])))
+            filters["shop"] = [shop["id"] for shop in shops]
+        return super().listed(replace(wanted, filters=filters))
 
     def keys(self, wanted: ListQuery) -> list[Key]:
         """The sort of a list; bookings of one status by when they were made, which an index knows, and of a span of
@@ -89,7 +77,7 @@ class BookingRepository(Repository[Booking]):
         statuses, shops = filters.get("status") or (), filters.get("shop") or ()
         if len(statuses) > 1:
             return [B.status == status for status in statuses]
-        return [at([slug]) for slug in shops] if len(shops) > 1 else []
+        return [B.shop == shop for shop in shops] if len(shops) > 1 else []
 
     def add(self, **values: Any) -> int | None:
         """Inserts a booking and returns its id; None where its reference is taken."""
