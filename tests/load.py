@@ -49,6 +49,8 @@ USERS = 250
 """Who work in the shops; customers' own accounts follow."""
 SHOPS = 3
 ENDPOINTS = 25
+POPULAR = 300
+"""Models that are brought in."""
 UNTOLD = 20
 """Events of which no webhook was told yet."""
 
@@ -63,7 +65,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
     with database.atomic():
         many(database, Bench, [{"shop": shop, "name": f"Bench {n}"} for shop in shops[1:] for n in range(3)])
     benches = [bench.id for bench in Bench.select().bind(database).execute()]
-    models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).execute()]
+    models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).limit(POPULAR).execute()]
     repair = RepairType.select().bind(database).limit(1).execute()[0].id
     with database.atomic():
         many(database, User, [_user(n) for n in range(USERS + bookings // 2)])

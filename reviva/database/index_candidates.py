@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from reviva.database.index_uses import Use
 
@@ -39,7 +40,7 @@ def natural(use: Use) -> Candidate | None:
     """What a person would make: everything that is equal, then the order, or else the first range."""
     tail = _directed(use.order) or tuple(use.ranges[:1])
     columns = (*use.equal, *(column for column in tail if column not in use.equal))
-    made = Candidate(use.table, columns[:WIDEST], " AND ".join(use.fixed))
+    made = Candidate(use.table, columns[:WIDEST], _wheres(use)[-1])
     return made if _makes_sense(made) else None
 
 
@@ -50,7 +51,7 @@ def candidates(use: Use) -> Iterator[Candidate]:
     bases += [(*use.equal, column) for column in use.joined if use.equal]
     bases += [(condition.split(" ")[0], *use.equal) for condition in use.fixed if " = " in condition]
     tails = [order, *((column,) for column in use.ranges), ()]
-    wheres = ["", " AND ".join(use.fixed)] if use.fixed else [""]
+    wheres = dict.fromkeys(("", *_wheres(use)))
     for base in dict.fromkeys(bases):
         for tail in dict.fromkeys(tails):
             columns = tuple(dict.fromkeys((*base, *(c for c in tail if c.split(" ")[0] not in base))))[:WIDEST]
@@ -58,6 +59,14 @@ def candidates(use: Use) -> Iterator[Candidate]:
                 made = Candidate(use.table, columns, where)
                 if _makes_sense(made):
                     yield made
+
+
+def _wheres(use: Use) -> list[str]:
+    """What a partial index may be about. Of several conditions on one column, each is of another subquery."""
+    by_column: dict[str, list[str]] = {}
+    for condition in use.fixed:
+        by_column.setdefault(condition.split(" ")[0], []).append(condition)
+    return [" AND ".join(some) for some in product(*by_column.values())]
 
 
 def _makes_sense(candidate: Candidate) -> bool:

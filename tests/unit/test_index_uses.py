@@ -55,6 +55,25 @@ def test_a_constant_makes_a_partial_index() -> None:
     assert {Candidate("a", ("due",)), Candidate("a", ("status", "due"))} <= set(candidates(use))
 
 
+def test_conditions_on_one_column_are_of_several_subqueries() -> None:
+    use = Use("a", equal=["b"], order=[("d", False)], fixed=["c = 'x'", "c = 'y'"])
+    assert natural(use) == Candidate("a", ("b", "d"), "c = 'y'")
+    assert {made.where for made in candidates(use)} == {"", "c = 'x'", "c = 'y'"}
+
+
+def test_a_flag_is_a_condition_and_an_outer_row_s_column_a_value() -> None:
+    shape = 'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = ?) AND "t1"."flag") ORDER BY "t1"."c"'
+    assert read(shape).uses["a"] == Use("a", equal=["b"], order=[("c", False)], fixed=["flag"])
+    inner = 'SELECT (SELECT COUNT(*) FROM "c" AS "t2" WHERE ("t2"."a_id" = "t1"."id")) FROM "a" AS "t1"'
+    assert read(inner).uses["c"].equal == ["a_id"]
+    joined = 'SELECT x FROM "c" AS "t2" INNER JOIN "a" AS "t1" ON ("t2"."a_id" = "t1"."id") WHERE ("t1"."b" = ?)'
+    assert read(joined).uses["c"].joined == ["a_id"]
+
+
+def test_a_page_after_a_row_of_three_columns_can_be_planned() -> None:
+    assert runnable("SELECT x FROM a WHERE ((b, c, id) < (…))", "?") == "SELECT x FROM a WHERE ((b, c, id) < (?, ?, ?))"
+
+
 def test_what_is_null_leads_no_index_but_may_be_what_one_is_about() -> None:
     use = Use("a", order=[("id", False)], fixed=["b IS NULL"])
     assert list(candidates(use)) == [Candidate("a", ("id",), "b IS NULL")]
