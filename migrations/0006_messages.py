@@ -141,7 +141,7 @@ def tables(db: Database) -> list[type[Model]]:
                 Index(
                     "webhook_delivery_leased",
                     "webhook_delivery",
-                    "endpoint_id, leased_until, id",
+                    "endpoint_id, leased_until",
                     where="status = 'sending'",
                 ),
                 Index("webhook_delivery_event", "webhook_delivery", "event_id"),

@@ -16,8 +16,7 @@ SAMPLE = 10_000
 FEW_ROWS = 1000
 """In a table of fewer rows no index is missed."""
 GROWN = 300_000
-"""A table of more that gets new rows is judged as if it had so many: what a few thousand rows forgive, a shop that has
-grown does not. The catalog does not grow."""
+"""A table of more is judged as if it had so many: what a few thousand rows forgive, a shop that has grown does not."""
 FEW_VALUES = 50
 RAREST = 0.01
 """Of a column with `FEW_VALUES` at most the rarest is asked for that so great a part of the rows has: what is open, not
@@ -42,7 +41,7 @@ class Plan:
 
 
 def grown(rows: int) -> int:
-    """The rows that a table is judged at which gets new ones."""
+    """The rows that a table is judged at."""
     return max(rows, GROWN) if rows >= FEW_ROWS else rows
 
 
@@ -53,9 +52,6 @@ class Trial(Protocol):
     """What the planner's word rests on."""
     least: float
     """A saving of less is none, in the units of its plans' costs."""
-
-    writing: float
-    """What it costs to enter a row into an index, in the same units."""
 
     def plan(self, sql: str) -> Plan | None:
         """The plan of a statement with whatever parameters; None where it has none."""

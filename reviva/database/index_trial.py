@@ -14,10 +14,10 @@ from reviva.database.index_trial_sqlite import SQLiteTrial
 
 
 @contextmanager
-def trial(database: Database, rows: dict[str, int], judged: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
-    """A trial for some tables of a connected database; how many `rows` each has, and at how many it is `judged`."""
+def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
+    """A trial for some tables of a connected database; `rows` says how many rows each has."""
     if backend(database) == "sqlite":
-        yield SQLiteTrial(database, rows, judged, wanted)
+        yield SQLiteTrial(database, rows, wanted)
     else:
-        with index_trial_postgres.trial(database, rows, judged, wanted) as made:
+        with index_trial_postgres.trial(database, rows, wanted) as made:
             yield made

@@ -13,18 +13,18 @@ from peewee import Database
 
 from reviva.database.index_candidates import Candidate
 from reviva.database.index_catalog import indexes
-from reviva.database.index_plan import FEW_VALUES, GROWN, RAREST, SAMPLE, Plan, Trial, runnable
+from reviva.database.index_plan import FEW_VALUES, GROWN, RAREST, SAMPLE, Plan, Trial, grown, runnable
 
 
 @contextmanager
-def trial(database: Database, rows: dict[str, int], judged: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
+def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
     """Over an open connection that is in no transaction. Raises peewee's errors where temporary tables are refused."""
     installed = database.execute_sql("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'").fetchone()
     database.begin()
     try:
         # Plans for whatever parameters: the same statement is asked for all statuses, not for a certain one.
         database.execute_sql("SET LOCAL plan_cache_mode = force_generic_plan")
-        yield _Hypothetical(database) if installed else _Copied(database, rows, judged, wanted)
+        yield _Hypothetical(database) if installed else _Copied(database, rows, wanted)
     finally:
         database.rollback()
         if installed:  # its indexes are the connection's, whatever becomes of the transaction
@@ -34,7 +34,6 @@ def trial(database: Database, rows: dict[str, int], judged: dict[str, int], want
 class _Postgres:
     basis = ""
     least = 5.0
-    writing = 4.0
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -106,7 +105,7 @@ class _Copied(_Postgres):
 
     basis = f"temporary copies with a sample of each table, and statistics as of {GROWN:,} rows or more"
 
-    def __init__(self, database: Database, rows: dict[str, int], judged: dict[str, int], wanted: set[str]) -> None:
+    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
         super().__init__(database)
         self._scale: dict[str, float] = {}
         self._judged: dict[str, int] = {}
@@ -125,7 +124,7 @@ class _Copied(_Postgres):
             self._run(f'ANALYZE pg_temp."{table}"')
             ((copied,),) = self._run(f'SELECT COUNT(*) FROM pg_temp."{table}"')
             self._scale[table] = rows[table] / copied if copied else 1.0
-            self._judged[table] = judged[table] if copied else 0
+            self._judged[table] = grown(rows[table]) if copied else 0
             self._growth[table] = self._judged[table] / copied if copied else 1.0
         # Rows that were just inserted wait in a list that makes a GIN index look slow until the next vacuum.
         self._run(

@@ -14,7 +14,7 @@ from typing import Any
 from peewee import Database
 
 from reviva.database.index_candidates import Candidate
-from reviva.database.index_plan import FEW_VALUES, GROWN, LISTED, PAGE, RAREST, SAMPLE, Plan, folded, runnable
+from reviva.database.index_plan import FEW_VALUES, GROWN, LISTED, PAGE, RAREST, SAMPLE, Plan, folded, grown, runnable
 from reviva.database.index_uses import Reading, Use, read
 
 _STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?P<rest>.*)")
@@ -35,11 +35,10 @@ class SQLiteTrial:
     """Nothing of it reaches a disk: the sample holds what the shop holds."""
 
     least = 200.0
-    writing = 1.0
 
-    def __init__(self, database: Database, rows: dict[str, int], judged: dict[str, int], wanted: set[str]) -> None:
+    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
         self._real = rows
-        self._rows = judged
+        self._rows = {table: grown(count) for table, count in rows.items()}
         self._scratch = sqlite3.connect(":memory:", isolation_level=None)
         self._distinct: dict[tuple[str, tuple[str, ...], str], float] = {}
         self._parts: dict[tuple[str, str], float] = {}

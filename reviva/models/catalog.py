@@ -62,8 +62,8 @@ class DeviceModel(Base):
             Index(
                 "device_model_brand",
                 "device_model",
-                "brand_id, year, name, slug",
-                serves="models of a brand, by year; counts by brand",
+                "brand_id, category_id",
+                serves="models of a brand; counts by brand",
             ),
             Index(
                 "device_model_category",

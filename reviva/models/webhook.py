@@ -76,7 +76,7 @@ class WebhookDelivery(Base):
                 serves="what an endpoint is to be told next", where="status = 'queued'",
             ),
             Index(
-                "webhook_delivery_leased", "webhook_delivery", "endpoint_id, leased_until, id",
+                "webhook_delivery_leased", "webhook_delivery", "endpoint_id, leased_until",
                 serves="whether an endpoint is being told something; leases that have lapsed",
                 where="status = 'sending'",
             ),

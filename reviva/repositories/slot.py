@@ -32,7 +32,8 @@ class SlotRepository:
 
     def forget(self, before: datetime) -> int:
         """Removes steps that are long past: nobody asks any more whether a bench was free then."""
-        benches = Bench.select(Bench.id)  # by bench, as the primary key has it: no other index is needed
+        benches = [bench.id for bench in Bench.select(Bench.id).bind(self.database).execute()]
+        # By bench, as the primary key has it: no other index is needed.
         return int(S.delete().where(S.bench.in_(benches), S.starts_at < before).bind(self.database).execute())
 
     def take(self, bench: int, steps: Sequence[datetime], booking: int, held_until: datetime | None) -> bool:

@@ -16,7 +16,7 @@ from reviva.database import index_catalog
 from reviva.database.ddl import backend
 from reviva.database.index_candidates import Candidate, candidates, natural
 from reviva.database.index_catalog import LiveIndex
-from reviva.database.index_plan import FEW_ROWS, Plan, Trial, grown
+from reviva.database.index_plan import FEW_ROWS, Plan, Trial
 from reviva.database.index_trial import trial
 from reviva.database.index_uses import read
 from reviva.database.monitor import unmeasured
@@ -30,10 +30,11 @@ SOME_ROWS = 2500
 GAIN = 0.5
 """An index must leave no more than this part of a statement's cost, and save what the trial calls `least` …"""
 SELDOM = 0.0001
-"""… which counts only if the statement makes up this part of all that was asked, and must be more than rows cost that
-were written meanwhile."""
+"""… which counts only if the statement makes up this part of all that was asked …"""
 FEW_ALIKE = 5
 """Rows that have the same values in an index's first columns, so that more of them would tell nothing apart."""
+WRITING = 1.0
+"""… and more than this must be saved for each row that was written meanwhile; one that was removed is in no hurry."""
 WATCHED = timedelta(days=7)
 """So long statements must have been counted before an index is called unused."""
 
@@ -61,8 +62,6 @@ class Findings:
     asked: list[Asked]
     written: dict[str, int] = field(default_factory=dict)
     """Rows written by table."""
-    judged: dict[str, int] = field(default_factory=dict)
-    """Rows of each table as it will be."""
     watched: timedelta = timedelta(0)
 
 
@@ -79,7 +78,7 @@ class IndexAdvice:
             wanted = {table for asked in found.asked if asked.tables & large for table in asked.tables}
             missing: list[Row] = []
             if wanted:
-                with trial(self.database, found.rows, found.judged, wanted) as place:
+                with trial(self.database, found.rows, wanted) as place:
                     for asked in found.asked:
                         asked.before = asked.after = place.plan(asked.sql) if asked.tables <= wanted else None
                     missing = Missing(place, found, large).items(self._concurrently)
@@ -100,14 +99,11 @@ class IndexAdvice:
             index_catalog.tables(self.database), index_catalog.indexes(self.database),
             index_catalog.referrers(self.database), [],
         )  # fmt: skip
-        found.judged = dict(found.rows)
         if stored:
             found.watched = clock.now() - min(row["since"] for row in stored)
         for sql, counts in sorted(calls.items(), key=lambda each: -each[1]["seconds"])[:MOST_STATEMENTS]:
-            if written := re.match(r'(?:INSERT (?:OR IGNORE )?INTO|UPDATE|DELETE FROM) "?(\w+)', sql):
+            if written := re.match(r'(?:INSERT (?:OR IGNORE )?INTO|UPDATE) "?(\w+)', sql):
                 found.written[written[1]] = found.written.get(written[1], 0) + max(counts["rows"], 0)
-                if sql.startswith("INSERT") and counts["rows"] > 0 and written[1] in found.rows:
-                    found.judged[written[1]] = grown(found.rows[written[1]])
             if not sql.startswith("INSERT"):
                 found.asked.append(Asked(sql, counts["calls"], frozenset(read(sql).uses)))
             if sql.startswith("DELETE FROM"):
@@ -184,7 +180,7 @@ class Missing:
 
     def _price(self, candidate: Candidate) -> float:
         """What an index must save over all that was asked."""
-        return self.place.writing * self.found.written.get(candidate.table, 0)
+        return WRITING * self.found.written.get(candidate.table, 0)
 
     def items(self, concurrently: bool) -> list[Row]:
         """A recommendation for each index that is left in the end."""
@@ -194,25 +190,12 @@ class Missing:
             except Exception:  # noqa: BLE001  # a column that was read wrongly: no index of it
                 del self.names[candidate]
         self._plan(self.found.asked)
-        self._leave_out_what_misleads()
         # What a person would make is kept longest: first a wider one, as it does a narrower one's work too.
         for candidate in sorted(
             self.names, key=lambda each: (each in self.natural, bool(each.where), len(each.columns), each)
         ):
             self._do_without(candidate)
         return [row for candidate in self.names if (row := self._item(candidate, concurrently))]
-
-    def _leave_out_what_misleads(self) -> None:
-        """Does without candidates that SQLite's planner takes though the statement is dearer with them."""
-        while misled := [each for each in self.found.asked if _saving(each) < 0]:
-            used = {name for each in misled if each.after for name in each.after.indexes}
-            taken = [candidate for candidate, name in self.names.items() if name in used]
-            gone = {candidate: self.names.pop(candidate) for candidate in set(taken) - self.natural or set(taken)}
-            if not gone:
-                return
-            for name in gone.values():
-                self.place.drop(name)
-            self._plan(each for each in self.found.asked if each.after and each.after.indexes & {*gone.values()})
 
     def _plan(self, some: Iterable[Asked]) -> None:
         for asked in some:

@@ -161,7 +161,7 @@ def test_the_trial_leaves_nothing_behind(database: Database, without: Callable[.
 
 def test_statements_that_can_not_be_planned_are_passed_over(database: Database) -> None:
     rows = index_catalog.tables(database)
-    with index_trial.trial(database, rows, rows, {"event"}) as place:
+    with index_trial.trial(database, rows, {"event"}) as place:
         assert place.plan("SELECT nothing FROM event") is None
         assert place.plan("no statement at all …") is None
         mark = database.param
