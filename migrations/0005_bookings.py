@@ -114,7 +114,10 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "booking_slot"
             primary_key = CompositeKey("bench", "starts_at")
-            indexes = [Index("booking_slot_booking", "booking_slot", "booking_id")]
+            indexes = [
+                Index("booking_slot_booking", "booking_slot", "booking_id"),
+                Index("booking_slot_time", "booking_slot", "starts_at"),
+            ]
 
     class BookingHistory(Base):
         id = None

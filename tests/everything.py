@@ -95,6 +95,9 @@ class Town:
         wanted = self.customer(n)
         self.staff(wanted, n)
         self.background()
+        if n == 0:  # once for many bookings
+            with self.services.database.connection_context():
+                self.services.housekeeping.forget()
 
     def customer(self, n: int) -> str:
         """Looks around, books, moves and looks again; another one begins and calls it off. The first's reference."""
@@ -169,7 +172,7 @@ class Town:
             self.dispatcher.step(channel)
         work = (
             services.audit_seal.seal, lambda: services.audit_seal.seal(sweep=True), services.figures.settle,
-            services.drafts.tidy, services.housekeeping.forget, services.privacy.forget_the_silent,
+            services.drafts.tidy, services.privacy.forget_the_silent,
             services.origins.refresh, services.live.bury,
         )  # fmt: skip
         for each in work:

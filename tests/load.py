@@ -68,7 +68,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
     models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).limit(POPULAR).execute()]
     repair = RepairType.select().bind(database).limit(1).execute()[0].id
     with database.atomic():
-        many(database, User, [_user(n) for n in range(USERS + bookings // 2)])
+        many(database, User, [_user(n) for n in range(USERS + bookings)])
         many(database, Customer, [_customer(n) for n in range(bookings // 2)])
         many(database, Booking, [_booking(n, shops[_branch(n)], chance, models, bookings) for n in range(bookings)])
         many(database, BookingItem, [

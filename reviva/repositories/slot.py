@@ -12,7 +12,7 @@ from reviva import clock
 from reviva.database.ddl import backend
 from reviva.database.fields import read_instant
 from reviva.database.statement import Among, Param, Statement, locking
-from reviva.models import Bench, BookingSlot
+from reviva.models import BookingSlot
 
 S = BookingSlot
 
@@ -32,9 +32,7 @@ class SlotRepository:
 
     def forget(self, before: datetime) -> int:
         """Removes steps that are long past: nobody asks any more whether a bench was free then."""
-        benches = [bench.id for bench in Bench.select(Bench.id).bind(self.database).execute()]
-        # By bench, as the primary key has it: no other index is needed.
-        return int(S.delete().where(S.bench.in_(benches), S.starts_at < before).bind(self.database).execute())
+        return int(S.delete().where(S.starts_at < before).bind(self.database).execute())
 
     def take(self, bench: int, steps: Sequence[datetime], booking: int, held_until: datetime | None) -> bool:
         """Takes a bench's steps for a booking: all of them or none. Whether it could.
