@@ -159,10 +159,10 @@ class Missing:
                 continue
             reading = read(asked.sql)
             for use in (use for table, use in reading.uses.items() if table in large):
-                paged = {column for column, _ in use.order if reading.limited}
+                order = {column for column, _ in use.order}
                 best = natural(use)
                 for each in dict.fromkeys((*candidates(use), *([best] if best else []))):
-                    candidate = self._enough(each, paged)
+                    candidate = self._enough(each, order if reading.limited or each.names()[0] in order else set())
                     self.natural |= {candidate} if each == best else set()
                     if not any(_begins(index, candidate) for index in found.live):
                         most[candidate] += asked.weight * asked.before.cost
@@ -170,11 +170,11 @@ class Missing:
             if cost > self._price(candidate):  # else it could not pay, even if nothing were left to do
                 self.names[candidate] = f"advice_{len(self.names)}"
 
-    def _enough(self, candidate: Candidate, paged: set[str]) -> Candidate:
-        """Without the columns behind those in which few rows are alike, unless pages are read in their order."""
+    def _enough(self, candidate: Candidate, kept: set[str]) -> Candidate:
+        """Without the columns behind those in which few rows are alike; `kept` are those by which rows are sorted."""
         for n in range(1, len(candidate.columns)):
             begin = replace(candidate, columns=candidate.columns[:n])
-            if not paged & set(candidate.names()[n:]) and self.place.alike(begin) <= FEW_ALIKE:
+            if not kept & set(candidate.names()[n:]) and self.place.alike(begin) <= FEW_ALIKE:
                 return begin
         return candidate
 
