@@ -1,12 +1,16 @@
-"""Statement counts and the shop's figures by day."""
+"""Statement counts and the shops' figures by day."""
 
 from __future__ import annotations
 
-from peewee import BigIntegerField, Database, FloatField, ForeignKeyField, IntegerField, Model, TextField
+from peewee import BigIntegerField, CompositeKey, Database, FloatField, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator
 
 from reviva.database.ddl import Index, existing, frozen
-from reviva.database.fields import AmountField, DayField, JSONField, UTCField
+from reviva.database.fields import AmountField, DayField, JSONField, UTCField, WordField
+
+MEASURES = (
+    "status", "revenue", "turnaround", "model", "made", "technician", "work", "message", "kept",
+)  # fmt: skip
 
 
 def tables(db: Database) -> list[type[Model]]:
@@ -34,21 +38,32 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [Index("statement_count_shape", "statement_count", "shape, route", unique=True)]
 
     class DayFigure(Base):
-        shop = ForeignKeyField(Shop, on_delete="CASCADE", index=False)
+        id = None
+        shop = ForeignKeyField(Shop, on_delete="RESTRICT", index=False)
         day = DayField()
-        measure = TextField()
+        measure = WordField(MEASURES)
         key = TextField()
         count = IntegerField()
         amount = AmountField(negative=True)
 
         class Meta:
             table_name = "day_figure"
-            indexes = [
-                Index("day_figure_one", "day_figure", "shop_id, day, measure, key", unique=True),
-                Index("day_figure_measure", "day_figure", "measure, day, key, count, amount"),
-            ]
+            primary_key = CompositeKey("shop", "measure", "day", "key")
+            indexes = [Index("day_figure_measure", "day_figure", "measure, day, shop_id, key, count, amount")]
 
-    return [StatementCount, DayFigure]
+    class DayTotal(Base):
+        id = None
+        measure = WordField(MEASURES)
+        day = DayField()
+        key = TextField()
+        count = IntegerField()
+        amount = AmountField(negative=True)
+
+        class Meta:
+            table_name = "day_total"
+            primary_key = CompositeKey("measure", "day", "key")
+
+    return [StatementCount, DayFigure, DayTotal]
 
 
 INDEXES = (

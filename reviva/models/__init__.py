@@ -12,7 +12,7 @@ from reviva.models.notification import Notification, NotificationPreference
 from reviva.models.pricing import MarketFactor, PricingRule
 from reviva.models.shop import Bench, Closure, Hours, Shop
 from reviva.models.statement import StatementCount
-from reviva.models.summary import DayFigure
+from reviva.models.summary import DayFigure, DayTotal
 from reviva.models.user import OneTimeToken, Session, Throttle, User
 from reviva.models.webhook import WebhookDelivery, WebhookEndpoint
 
@@ -25,7 +25,7 @@ TABLES: tuple[type[Base], ...] = (
     Notification, NotificationPreference,
     Event, LiveSession, WebhookEndpoint, WebhookDelivery,
     Audit, AuditSeal, AuditHead,
-    StatementCount, DayFigure,
+    StatementCount, DayFigure, DayTotal,
 )  # fmt: skip
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Closure",
     "Customer",
     "DayFigure",
+    "DayTotal",
     "DeviceModel",
     "Event",
     "Hours",

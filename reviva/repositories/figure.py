@@ -1,10 +1,10 @@
-"""The shop's figures: of any span of time, counted, and of whole days, kept."""
+"""The shops' figures: of any span of time, counted, and of whole days, kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from peewee import SQL, Database, NodeList, fn
 
@@ -12,14 +12,31 @@ from reviva.database import statement
 from reviva.database.ddl import Backend, backend
 from reviva.database.fields import read_instant
 from reviva.database.statement import Among, Param, Row, Statement
-from reviva.models import Booking, BookingHistory, DayFigure, DeviceModel, Notification
+from reviva.database.turn import wait_for_turn
+from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, DeviceModel, Notification, Shop
 from reviva.models.booking import Status
 from reviva.models.notification import NotificationStatus
+from reviva.models.summary import Measure
 
-B, H, N, F = Booking, BookingHistory, Notification, DayFigure
+B, H, N, F, T = Booking, BookingHistory, Notification, DayFigure, DayTotal
+M = Measure
 BATCH = 500
-MARK = "day"
-"""The measure of a row that says: this shop's figures of this day are kept."""
+TURN = "figures"
+"""Keeping and dropping: a total that is summed while another process adds a shop's day would lack it."""
+SHOWN = (M.STATUS, M.REVENUE, M.TURNAROUND, M.MESSAGE, M.MODEL)
+"""What a dashboard shows, its models not by day."""
+Found = TypeVar("Found")
+
+
+class Kept(NamedTuple):
+    """Which days' figures are kept: those of all shops, and the (shop, day) pairs of the others."""
+
+    whole: set[date]
+    single: set[tuple[int, date]]
+
+    def missing(self, shops: Sequence[int], day: date) -> list[int]:
+        """Those of some shops that a day is not kept of."""
+        return [] if day in self.whole else [shop for shop in shops if (shop, day) not in self.single]
 
 
 class FigureRepository:
@@ -29,49 +46,64 @@ class FigureRepository:
         self.database = database
 
     def counted(self, shops: Sequence[int], first: datetime, last: datetime) -> list[Row]:
-        """What happened in some shops from one instant until before another, counted from the bookings themselves.
-
-        `status` by status: how many bookings came to it. `revenue` by currency: bookings completed, and their totals.
-        `technician` by user's id: bookings completed, and their minutes. `turnaround`: bookings completed that were
-        checked in and got ready, and the seconds between. `model` by slug: bookings made. `message` by status: messages
-        sent.
-        """
+        """What happened in some shops from one instant until before another, counted from the bookings themselves."""
         bound = {"shops": list(shops), "first": first, "last": last}
         figures = [
-            figure(row["shop_id"], "status", row["to_status"], row["n"]) for row in _STEPS.all(self.database, **bound)
+            figure(row["shop_id"], M.STATUS, row["to_status"], row["n"]) for row in _STEPS.all(self.database, **bound)
         ]
         for row in _DONE[backend(self.database)].all(self.database, **bound):
             shop, n = row["shop_id"], row["n"]
-            figures.append(figure(shop, "revenue", row["currency"], n, row["amount"]))
+            figures.append(figure(shop, M.REVENUE, row["currency"], n, row["amount"]))
             if row["assigned_to_id"] is not None:
-                figures.append(figure(shop, "technician", str(row["assigned_to_id"]), n, row["minutes"]))
+                figures.append(figure(shop, M.TECHNICIAN, str(row["assigned_to_id"]), n, row["minutes"]))
+                figures.append(figure(shop, M.WORK, "", n, row["minutes"]))
             if row["ready"]:
-                figures.append(figure(shop, "turnaround", "", row["ready"], row["seconds"]))
-        figures += [figure(row["shop_id"], "model", row["slug"], row["n"]) for row in _MADE.all(self.database, **bound)]
-        figures += [figure(row["shop_id"], "message", "sent", row["n"]) for row in _SENT.all(self.database, **bound)]
+                figures.append(figure(shop, M.TURNAROUND, "", row["ready"], row["seconds"]))
+        for row in _MADE.all(self.database, **bound):
+            figures.append(figure(row["shop_id"], M.MODEL, row["slug"], row["n"]))
+            figures.append(figure(row["shop_id"], M.MADE, "", row["n"]))
+        figures += [figure(row["shop_id"], M.MESSAGE, "sent", row["n"]) for row in _SENT.all(self.database, **bound)]
         return summed(figures)
 
     def keep(self, day: date, shops: Iterable[int], figures: Iterable[Row]) -> None:
-        """Keeps a day's figures of some shops, in place of what was kept of it."""
-        shops = list(shops)
-        F.delete().where(F.shop.in_(shops), F.day == day).bind(self.database).execute()
-        rows = [{"day": day, **row} for row in [*figures, *(figure(shop, MARK, "", 1) for shop in shops)]]
+        """Keeps a day's figures of some shops, in place of what was kept of it, and sums up the day of all shops."""
+        shops, bound = list(shops), {"day": day.isoformat()}
+        wait_for_turn(self.database, TURN)  # each statement after it sees what the others have kept
+        _DROP.run(self.database, shops=shops, **bound)
+        rows = [{"day": day, **row} for row in [*figures, *(figure(shop, M.KEPT, "", 1) for shop in shops)]]
         for start in range(0, len(rows), BATCH):
             statement.insert(self.database, DayFigure, rows[start : start + BATCH])
+        _DROP_TOTAL.run(self.database, **bound)
+        _SUM_UP.run(self.database, **bound)
 
     def forget(self, first: date) -> None:
         """Drops what is kept of the days from this one on: something was added to the past."""
+        wait_for_turn(self.database, TURN)
         F.delete().where(F.day >= first).bind(self.database).execute()
+        T.delete().where(T.day >= first).bind(self.database).execute()
 
-    def kept_days(self, shops: Sequence[int], first: date, last: date) -> set[tuple[int, date]]:
-        """The (shop, day) pairs whose figures are kept."""
-        rows = _KEPT.all(self.database, shops=list(shops), first=first.isoformat(), last=last.isoformat())
-        return {(row["shop_id"], row["day"]) for row in rows}
+    def kept_days(self, shop: int | None, first: date, last: date) -> Kept:
+        """Which days' figures are kept, of one shop or of all."""
+        bound = {"first": first.isoformat(), "last": last.isoformat()}
+        rows = _KEPT.all(self.database, **bound) if shop is None else _KEPT_OF.all(self.database, shop=shop, **bound)
+        return Kept(
+            {row["day"] for row in rows if row["shop_id"] is None},
+            {(row["shop_id"], row["day"]) for row in rows if row["shop_id"] is not None},
+        )
 
-    def kept(self, shops: Sequence[int] | None, first: date, last: date) -> list[Row]:
-        """Kept figures of all, or of some, shops together: `day, measure, key, count, amount`; models of all days."""
-        bound = {"first": first.isoformat(), "last": last.isoformat(), "shops": list(shops or ())}
-        days, models = (_DAYS, _MODELS) if shops is None else (_DAYS_OF, _MODELS_OF)
+    def with_days(self, shop: int | None, first: date, last: date, read: Callable[[], Found]) -> tuple[Kept, Found]:
+        """What is read of the kept figures, and of which days it is: read again where a day was just being kept."""
+        kept = self.kept_days(shop, first, last)
+        while True:
+            found, after = read(), self.kept_days(shop, first, last)
+            if after == kept:
+                return kept, found
+            kept = after
+
+    def kept(self, shop: int | None, first: date, last: date) -> list[Row]:
+        """Kept figures of one shop or of all: `day, measure, key, count, amount`; models of all days together."""
+        bound = {"first": first.isoformat(), "last": last.isoformat(), "shop": shop}
+        days, models = (_DAYS, _MODELS) if shop is None else (_DAYS_OF, _MODELS_OF)
         return [*days.all(self.database, **bound), *models.all(self.database, **bound)]
 
     def began(self) -> datetime | None:
@@ -79,17 +111,17 @@ class FigureRepository:
         row = _FIRST.first(self.database)
         return read_instant(row["at"]) if row and row["at"] is not None else None
 
-    def standing(self, shops: Sequence[int] | None) -> dict[str, int]:
-        """How many bookings of all, or of some, shops stand in each status that is not an end."""
-        rows = _STANDING if shops is None else _STANDING_OF
-        return {row["status"]: row["n"] for row in rows.all(self.database, shops=list(shops or ()))}
+    def standing(self, shop: int | None) -> dict[str, int]:
+        """How many bookings of one shop, or of all, stand in each status that is not an end."""
+        rows = _STANDING if shop is None else _STANDING_OF
+        return {row["status"]: row["n"] for row in rows.all(self.database, shop=shop)}
 
     def waiting(self) -> dict[str, int]:
         """How many messages are queued, being sent, and given up."""
         return {row["status"]: row["n"] for row in _WAITING.all(self.database)}
 
 
-def figure(shop: int, measure: str, key: str, count: int, amount: int | None = 0) -> Row:
+def figure(shop: int, measure: Measure, key: str, count: int, amount: int | None = 0) -> Row:
     return {"shop_id": shop, "measure": measure, "key": key, "count": count, "amount": amount or 0}
 
 
@@ -172,30 +204,56 @@ _SENT = Statement(
         .group_by(B.shop)
     )
 )
-_RANGE = (F.day >= Param("first")) & (F.day <= Param("last"))
-_OF = Among(F.shop, "shops")
-_KEPT = Statement(lambda: F.select(F.shop, F.day).where(F.measure == MARK, _RANGE, _OF))
 
 
-def _days(*conditions: Any) -> Any:
-    measures = ("status", "revenue", "turnaround", "message")
-    return (
-        F.select(F.day, F.measure, F.key, *_SUMS).where(F.measure.in_(measures), _RANGE, *conditions)
-        .group_by(F.day, F.measure, F.key)
-    )  # fmt: skip
+def within(table: Any, measures: Iterable[Measure]) -> Any:
+    """The kept rows of a span of days that tell of these measures."""
+    return table.measure.in_(list(measures)) & (table.day >= Param("first")) & (table.day <= Param("last"))
 
 
-def _models(*conditions: Any) -> Any:
-    return (
-        F.select(F.measure, F.key, *_SUMS).where(F.measure == "model", _RANGE, *conditions).group_by(F.measure, F.key)
+def on_day(table: Any) -> Any:
+    """A day's kept rows. All measures are named, for the indexes begin with them or with the shop."""
+    return table.measure.in_(list(M)) & (table.day == Param("day"))
+
+
+def _kept() -> Any:
+    """Days that are kept of all shops there are; for the others, each shop."""
+    everyone = T.count >= Shop.select(fn.COUNT(SQL("*")))
+    marks = within(T, [M.KEPT])
+    single = F.select(F.day, F.shop).where(F.measure == M.KEPT, F.day.in_(T.select(T.day).where(marks, ~everyone)))
+    return T.select(T.day, SQL("NULL").alias("shop_id")).where(marks, everyone).union_all(single)
+
+
+def _days(table: Any, *conditions: Any) -> Any:
+    return table.select(table.day, table.measure, table.key, table.count, table.amount).where(
+        within(table, SHOWN[:-1]), *conditions
     )
 
 
-_SUMS = (
-    fn.SUM(F.count).cast("BIGINT").alias("count"), fn.SUM(F.amount).cast("BIGINT").alias("amount"),
-)  # fmt: skip
-_DAYS, _DAYS_OF = Statement(_days), Statement(lambda: _days(_OF))
-_MODELS, _MODELS_OF = Statement(_models), Statement(lambda: _models(_OF))
+def _models(table: Any, *conditions: Any) -> Any:
+    return (
+        table.select(table.measure, table.key, *sums(table)).where(within(table, [M.MODEL]), *conditions)
+        .group_by(table.measure, table.key)
+    )  # fmt: skip
+
+
+def sums(table: Any) -> tuple[Any, Any]:
+    return fn.SUM(table.count).cast("BIGINT").alias("count"), fn.SUM(table.amount).cast("BIGINT").alias("amount")
+
+
+_DROP = Statement(lambda: F.delete().where(Among(F.shop, "shops"), on_day(F)))
+_DROP_TOTAL = Statement(lambda: T.delete().where(on_day(T)))
+_SUM_UP = Statement(
+    lambda: T.insert_from(
+        F.select(F.measure, F.day, F.key, *sums(F)).where(on_day(F)).group_by(F.measure, F.day, F.key),
+        [T.measure, T.day, T.key, T.count, T.amount],
+    )
+)
+_OF = F.shop == Param("shop")
+_KEPT = Statement(_kept)
+_KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), _OF))
+_DAYS, _DAYS_OF = Statement(lambda: _days(T)), Statement(lambda: _days(F, _OF))
+_MODELS, _MODELS_OF = Statement(lambda: _models(T)), Statement(lambda: _models(F, _OF))
 _FIRST = Statement(lambda: H.select(fn.MIN(H.at).alias("at")))
 
 
@@ -203,7 +261,7 @@ def _standing(*conditions: Any) -> Any:
     return B.select(B.status, fn.COUNT(SQL("*")).alias("n")).where(B.status.in_(OPEN), *conditions).group_by(B.status)
 
 
-_STANDING, _STANDING_OF = Statement(_standing), Statement(lambda: _standing(Among(B.shop, "shops")))
+_STANDING, _STANDING_OF = Statement(_standing), Statement(lambda: _standing(B.shop == Param("shop")))
 _WAITING = Statement(
     lambda: (
         N.select(N.status, fn.COUNT(SQL("*")).alias("n"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from reviva.database.statement import Among, Param, Statement
+from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models import Bench, BookingSlot, Closure, Hours, Shop
 from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.base import Repository
@@ -25,6 +25,10 @@ class ShopRepository(Repository[Shop]):
         shop = Shop(__no_default__=True)
         shop.__data__.update(row)  # what the constructor does too, but through each field's descriptor
         return shop
+
+    def everyone(self) -> list[Row]:
+        """Every shop's `id, slug, name, timezone, currency`, the oldest first."""
+        return _EVERYONE.all(self.database)
 
     def others(self, slug: str) -> bool:
         """Whether there is an active shop besides this one."""
@@ -83,4 +87,7 @@ _TAKEN = Statement(
 )
 _ORIGINS = Statement(lambda: Shop.select(Shop.allowed_origins).where(Shop.active))
 _FIRST = Statement(lambda: Shop.select().where(Shop.active).order_by(Shop.id).limit(1))
+_EVERYONE = Statement(
+    lambda: Shop.select(Shop.id, Shop.slug, Shop.name, Shop.timezone, Shop.currency).order_by(Shop.id)
+)
 _NAMED = Statement(lambda: Shop.select().where(Shop.active, Shop.slug == Param("slug")))

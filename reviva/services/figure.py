@@ -7,8 +7,9 @@ its midnight. Nothing is added to what a booking does, and nobody waits for a ho
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -16,13 +17,13 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Invalid
-from reviva.models import Shop
 from reviva.models.booking import Status
+from reviva.models.summary import Measure
 from reviva.repositories.catalog import DeviceModelRepository
-from reviva.repositories.figure import FigureRepository
+from reviva.repositories.figure import SHOWN, FigureRepository, Kept
 from reviva.repositories.shop import ShopRepository
 from reviva.services.calendar import DAY, Calendar
+from reviva.services.scope import Scope, by_zone
 
 SETTLED: Final = timedelta(minutes=15)
 """After midnight: by then whatever began before it is committed."""
@@ -46,7 +47,7 @@ class FigureService:
         self.database = database
         self.figures, self.shops = FigureRepository(database), ShopRepository(database)
         self.models = DeviceModelRepository(database)
-        self._past: dict[Any, tuple[float, tuple[Totals, set[tuple[int, date]]]]] = {}
+        self._past: dict[Any, tuple[float, tuple[Totals, Kept]]] = {}
         self._busy: dict[tuple[str, date], tuple[float, list[Row]]] = {}
         self._next: dict[str, date] = {}
         """For each zone, the first day that may not be kept yet."""
@@ -54,7 +55,7 @@ class FigureService:
     def settle(self, most: int = AT_ONCE) -> int:
         """Counts and keeps days that are over, oldest first, at most so many; returns how many it was."""
         done, began = 0, None
-        for zone, shops in self.by_zone().items():
+        for zone, shops in self.scope().zones().items():
             last = (clock.now() - SETTLED).astimezone(ZoneInfo(zone)).date() - DAY
             if self._next.get(zone, date.min) > last:
                 continue
@@ -62,7 +63,7 @@ class FigureService:
             if began is None:
                 return done
             first = max(self._next.get(zone, date.min), began.astimezone(ZoneInfo(zone)).date())
-            kept = self.figures.kept_days(shops, first, last)
+            kept = self.figures.kept_days(None, first, last)
             for day in days(first, last):
                 if done == most:
                     return done
@@ -72,17 +73,17 @@ class FigureService:
 
     def settle_latest(self, span: int, told: Callable[[int], None] = lambda done: None) -> None:
         """Counts and keeps the last so many days that are over, so that a dashboard of them is fast at once."""
-        for zone, shops in self.by_zone().items():
+        for zone, shops in self.scope().zones().items():
             last = (clock.now() - SETTLED).astimezone(ZoneInfo(zone)).date() - DAY
             first = last - (span - 1) * DAY
-            kept = self.figures.kept_days(shops, first, last)
+            kept = self.figures.kept_days(None, first, last)
             for day in days(first, last):
                 self.keep(zone, shops, day, kept)
                 told(1)
 
-    def keep(self, zone: str, shops: Sequence[int], day: date, kept: set[tuple[int, date]]) -> bool:
+    def keep(self, zone: str, shops: Sequence[int], day: date, kept: Kept) -> bool:
         """Counts and keeps a day of those shops that it is not kept of; whether there were any."""
-        missing = [shop for shop in shops if (shop, day) not in kept]
+        missing = kept.missing(shops, day)
         if missing:
             counted = self.counted(zone, missing, day)  # outside the transaction, which must be short
             with self.database.atomic():
@@ -105,20 +106,19 @@ class FigureService:
 
         `counts`: how many bookings stand in each status; those that ended, in these days. Raises `Invalid`.
         """
-        shops = self.chosen(slug)
-        today = max((self.today(shop) for shop in shops), default=clock.now().date())
+        scope = self.scope(slug)
+        today = scope.today()
         first = today - (days_back - 1) * DAY
-        totals = self.totals(shops, None if slug is None else [shop.id for shop in shops], first, today)
-        ids = [shop.id for shop in shops]
+        totals = self.totals(scope, first, today)
         status = by_key(totals, "status")
-        counts = {str(each): 0 for each in Status} | self.figures.standing(None if slug is None else ids)
+        counts = {str(each): 0 for each in Status} | self.figures.standing(scope.id)
         counts |= {str(end): status[end] for end in (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)}
         came, missed = status[Status.CHECKED_IN], status[Status.NO_SHOW]
         ready, seconds = sums(totals, "turnaround")
         waiting = self.figures.waiting()
         return {
             "counts": counts,
-            "revenue": list(self.revenue(totals, first, today, shops)),
+            "revenue": list(revenue(totals, first, today, scope.currency)),
             "top_models": self.top(by_key(totals, "model")),
             "turnaround_hours": round(seconds / ready / 3600, 2) if ready else None,
             "no_show_rate": round(missed / (missed + came), 4) if missed + came else None,
@@ -128,21 +128,26 @@ class FigureService:
             },
         }  # fmt: skip
 
-    def totals(self, shops: Sequence[Shop], only: Sequence[int] | None, first: date, last: date) -> Totals:
+    def totals(self, scope: Scope, first: date, last: date) -> Totals:
         """All figures of a span of days, from what is kept and, for the days that are not, counted now."""
-        past, kept = self.past(shops, only, first, last)
+        past, kept = self.past(scope, first, last)
         totals = dict(past)
+        everyone = by_zone(scope.everyone)
+        for zone, shops, day in self.unkept(scope, kept, first, last):
+            for row in self.recent(zone, everyone[zone], day):
+                if row["shop_id"] in shops and row["measure"] in SHOWN:
+                    add(totals, None if row["measure"] == Measure.MODEL else day, row)
+        return totals
+
+    def unkept(self, scope: Scope, kept: Kept, first: date, last: date) -> Iterator[tuple[str, list[int], date]]:
+        """Days, in each zone, that are not kept of some shops: of which."""
         began = self.figures.began()
         if began is None:
-            return totals
-        everyone = self.by_zone(shops if only is None else None)
-        for zone, ids in self.by_zone(shops).items():
+            return
+        for zone, shops in scope.zones().items():
             for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
-                if missing := {shop for shop in ids if (shop, day) not in kept}:
-                    for row in self.recent(zone, everyone[zone], day):
-                        if row["shop_id"] in missing and row["measure"] != "technician":
-                            add(totals, None if row["measure"] == "model" else day, row)
-        return totals
+                if missing := kept.missing(shops, day):
+                    yield zone, missing, day
 
     def recent(self, zone: str, everyone: Sequence[int], day: date) -> list[Row]:
         """The figures of all shops of a zone on a day that is not kept: as they are now, or of a busy day as they were
@@ -158,40 +163,26 @@ class FigureService:
                 self._busy[key] = now + steps / STEPS_A_SECOND, rows
         return rows
 
-    def past(
-        self, shops: Sequence[Shop], only: Sequence[int] | None, first: date, last: date
-    ) -> tuple[Totals, set[tuple[int, date]]]:
+    def past(self, scope: Scope, first: date, last: date) -> tuple[Totals, Kept]:
         """The kept figures of a span, and which days those are. Days gone by don't change, so they are read once."""
-        ids = tuple(shop.id for shop in shops)
-        read_at, found = self._past.get((ids, first, last), (-FRESH_SECONDS, None))
+        key = scope.id, len(scope.everyone), first, last
+        read_at, found = self._past.get(key, (-FRESH_SECONDS, None))
         if found is None or clock.monotonic() - read_at > FRESH_SECONDS:
-            kept, rows = self.figures.kept_days(ids, first, last), self.figures.kept(only, first, last)
-            while (after := self.figures.kept_days(ids, first, last)) != kept:  # a day was just being kept
-                kept, rows = after, self.figures.kept(only, first, last)
+            read = partial(self.figures.kept, scope.id, first, last)
+            kept, rows = self.figures.with_days(scope.id, first, last, read)
             totals: Totals = {}
             for row in rows:
                 add(totals, row.get("day"), row)
             found = totals, kept
             if len(self._past) >= MOST_PASTS:
                 self._past.clear()
-            self._past[ids, first, last] = clock.monotonic(), found
+            self._past[key] = clock.monotonic(), found
         return found
 
     def counted(self, zone: str, shops: Sequence[int], day: date) -> list[Row]:
         """The figures of a local day, counted from the bookings."""
         calendar = Calendar(zone, (), (), 15)
         return self.figures.counted(shops, calendar.instant(day, 0), calendar.instant(day + DAY, 0))
-
-    def revenue(self, totals: Totals, first: date, last: date, shops: Sequence[Shop]) -> Iterator[Row]:
-        """A row for each day; a second one only where there is revenue in a second currency."""
-        earned: dict[date | None, dict[str, int]] = {}
-        for (day, measure, currency), (_, amount) in totals.items():
-            if measure == "revenue":
-                earned.setdefault(day, {})[currency] = amount
-        usual = {shops[0].currency if shops else "GBP": 0}
-        for day in days(first, last):
-            for currency, amount in sorted(earned.get(day, usual).items()):
-                yield {"date": day.isoformat(), "amount": amount, "currency": currency}
 
     def top(self, models: Counter[str]) -> list[Row]:
         """The models that most bookings were made for."""
@@ -208,22 +199,20 @@ class FigureService:
             for slug, count in best if slug in named
         ]  # fmt: skip
 
-    def chosen(self, slug: str | None) -> list[Shop]:
+    def scope(self, slug: str | None = None) -> Scope:
         """One shop, or all. Raises `Invalid`."""
-        shops = self.shops.some() if slug is None else self.shops.some(Shop.slug == slug)
-        if slug is not None and not shops:
-            raise Invalid.field("shop", f"there is no shop {slug!r}", "unknown-shop")
-        return shops
+        return Scope.of(self.shops.everyone(), slug)
 
-    def by_zone(self, shops: Iterable[Shop] | None = None) -> dict[str, list[int]]:
-        """The ids of shops by time zone."""
-        zones: dict[str, list[int]] = {}
-        for shop in self.shops.some() if shops is None else shops:
-            zones.setdefault(str(shop.timezone), []).append(shop.id)
-        return zones
 
-    def today(self, shop: Shop) -> date:
-        return clock.now().astimezone(ZoneInfo(str(shop.timezone))).date()
+def revenue(totals: Totals, first: date, last: date, usual: str) -> Iterator[Row]:
+    """A row for each day, in the usual currency where it brought nothing; more where it brought other currencies."""
+    earned: dict[date | None, dict[str, int]] = {}
+    for (day, measure, currency), (_, amount) in totals.items():
+        if measure == Measure.REVENUE:
+            earned.setdefault(day, {})[currency] = amount
+    for day in days(first, last):
+        for currency, amount in sorted(earned.get(day, {usual: 0}).items()):
+            yield {"date": day.isoformat(), "amount": amount, "currency": currency}
 
 
 def add(totals: Totals, day: date | None, row: Row) -> None:

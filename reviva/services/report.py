@@ -10,21 +10,21 @@ import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date, timedelta
+from functools import partial
 from io import StringIO
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from peewee import Database
 
-from reviva import clock
 from reviva.database.statement import Row
 from reviva.errors import Invalid
-from reviva.models import Shop, User
+from reviva.models import User
 from reviva.models.booking import Status
-from reviva.repositories.report import SUMMED, By, ReportRepository
+from reviva.repositories.report import ABOUT, WHOLE, By, ReportRepository
 from reviva.repositories.user import UserRepository
 from reviva.services.exchange_rows import written
 from reviva.services.figure import FigureService, days
+from reviva.services.scope import Scope
 
 LONGEST: Final = {"day": timedelta(days=366)}
 LONGEST_OF_OTHERS: Final = timedelta(days=3660)
@@ -51,14 +51,14 @@ class Tally:
         ready, seconds = self.count["turnaround", ""], self.amount["turnaround", ""]
         earned = sorted((key, amount) for (measure, key), amount in self.amount.items() if measure == "revenue")
         return {
-            "bookings": self.count["model", ""],
+            "bookings": self.count["made", ""],
             "completed": status[Status.COMPLETED],
             "cancelled": status[Status.CANCELLED],
             "no_shows": missed,
             "no_show_rate": round(missed / (missed + came), 4) if missed + came else None,
             "revenue": [{"amount": amount, "currency": currency} for currency, amount in earned],
             "turnaround_hours": round(seconds / ready / 3600, 2) if ready else None,
-            "minutes": self.amount["technician", ""],
+            "minutes": self.amount["work", ""],
         }
 
 
@@ -74,14 +74,14 @@ class ReportService:
         `minutes` are those that technicians' completed repairs were booked for. Models have `bookings` only,
         technicians `completed` and `minutes`.
         """
-        shops = self.figures.chosen(slug)
-        last = last or max((self.figures.today(shop) for shop in shops), default=clock.now().date())
+        scope = self.figures.scope(slug)
+        last = last or scope.today()
         first = first or last - USUAL
         check_span(by, first, last)
-        tallies = self.tallies(by, shops, first, last)
+        tallies = self.tallies(by, scope, first, last)
         make = {"model": self._models, "technician": self._technicians, "shop": self._shops}.get(by)
         if make:
-            items = make(tallies, shops)
+            items = make(tallies, scope)
         else:
             places = dict.fromkeys(day.isoformat()[: 10 if by == "day" else 7] for day in days(first, last))
             items = [{by: place, **tallies[place].line()} for place in places]
@@ -91,39 +91,27 @@ class ReportService:
             total = sum_of(tallies.values()).line()
         return {"from": first.isoformat(), "to": last.isoformat(), "items": items, "total": total}
 
-    def tallies(self, by: By, shops: list[Shop], first: date, last: date) -> defaultdict[str, Tally]:
+    def tallies(self, by: By, scope: Scope, first: date, last: date) -> defaultdict[str, Tally]:
         """What is kept, and what is counted now because it is not kept yet, by place as text."""
-        ids = [shop.id for shop in shops]
-        kept, rows = self.figures.figures.kept_days(ids, first, last), self.reports.kept(by, ids, first, last)
-        while (after := self.figures.figures.kept_days(ids, first, last)) != kept:  # a day was just being kept
-            kept, rows = after, self.reports.kept(by, ids, first, last)
+        read = partial(self.reports.kept, by, scope.id, first, last)
+        kept, rows = self.figures.figures.with_days(scope.id, first, last, read)
         found: defaultdict[str, Tally] = defaultdict(Tally)
         for row in rows:
-            found[str(row["place"])].add(row["measure"], row.get("key", ""), row["count"], row["amount"])
-        began = self.figures.figures.began()
-        if began is None:
-            return found
-        for zone, some in self.figures.by_zone(shops).items():
-            for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
-                if missing := [shop for shop in some if (shop, day) not in kept]:
-                    self._count(by, found, self.figures.counted(zone, missing, day), day)
+            found[str(row["place"])].add(row["measure"], row["key"], row["count"], row["amount"])
+        for zone, shops, day in self.figures.unkept(scope, kept, first, last):
+            for row in self.figures.counted(zone, shops, day):
+                if row["measure"] in ABOUT.get(by, WHOLE):
+                    about = {"day": day, "month": day.isoformat()[:7], "shop": row["shop_id"]}.get(by, row["key"])
+                    found[str(about)].add(row["measure"], row["key"], row["count"], row["amount"])
         return found
 
-    def _count(self, by: By, found: defaultdict[str, Tally], rows: Iterable[Row], day: date) -> None:
-        for row in rows:
-            measure, key = row["measure"], row["key"]
-            if measure == "message" or (by in SUMMED and measure != by):
-                continue
-            about = {"day": day, "month": day.isoformat()[:7], "shop": row["shop_id"]}.get(by, key)
-            found[str(about)].add(measure, "" if measure in SUMMED else key, row["count"], row["amount"])
-
-    def _shops(self, tallies: defaultdict[str, Tally], shops: list[Shop]) -> list[Row]:
-        known = sorted(shops, key=lambda shop: str(shop.slug))
+    def _shops(self, tallies: defaultdict[str, Tally], scope: Scope) -> list[Row]:
         return [
-            {"shop": {"slug": shop.slug, "name": shop.name}, **tallies[str(shop.id)].line()} for shop in known
-        ]  # fmt: skip
+            {"shop": {"slug": shop["slug"], "name": shop["name"]}, **tallies[str(shop["id"])].line()}
+            for shop in sorted(scope.shops, key=lambda shop: str(shop["slug"]))
+        ]
 
-    def _models(self, tallies: defaultdict[str, Tally], shops: list[Shop]) -> list[Row]:
+    def _models(self, tallies: defaultdict[str, Tally], scope: Scope) -> list[Row]:
         named = {row["slug"]: row for row in self.figures.models.named(list(tallies))}
         items = [
             {
@@ -131,18 +119,18 @@ class ReportService:
                     "slug": slug, "name": row["name"],
                     "brand": {"slug": row["brand_slug"], "name": row["brand_name"]},
                 },
-                "bookings": tallies[slug].count["model", ""],
+                "bookings": tallies[slug].count["model", slug],
             }
             for slug, row in named.items()
         ]  # fmt: skip
         return sorted(items, key=lambda item: (-item["bookings"], item["model"]["slug"]))
 
-    def _technicians(self, tallies: defaultdict[str, Tally], shops: list[Shop]) -> list[Row]:
+    def _technicians(self, tallies: defaultdict[str, Tally], scope: Scope) -> list[Row]:
         names = {user.id: user.name for user in self.users.some(User.id.in_([int(id) for id in tallies]))}
         items = [
             {
                 "technician": {"id": int(id), "name": names.get(int(id), "")},
-                "completed": tally.count["technician", ""], "minutes": tally.amount["technician", ""],
+                "completed": tally.count["technician", id], "minutes": tally.amount["technician", id],
             }
             for id, tally in tallies.items()
         ]  # fmt: skip

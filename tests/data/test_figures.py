@@ -16,7 +16,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.connection import open_database
 from reviva.errors import Invalid
-from reviva.models import Booking, BookingHistory, DayFigure, Notification
+from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, Notification
 from reviva.models.booking import Status
 from reviva.services import Services, figure
 from reviva.services.booking_status import NEXT
@@ -155,10 +155,10 @@ def test_kept_days_are_not_counted_again(services: Services, travel: Callable[..
     book(services, Random(1))
     travel(days=2)
     services.figures.settle()
-    DayFigure.update(count=41).where(DayFigure.measure == "status").bind(services.database).execute()
+    DayTotal.update(count=41).where(DayTotal.measure == "status").bind(services.database).execute()
     services.bookings.bookings.update(1, status=Status.CANCELLED)
     services.bookings.bookings.add_history(1, 2, "confirmed", "cancelled", clock.now())
-    totals = services.figures.totals(services.figures.chosen(None), None, date(2026, 10, 20), date(2026, 10, 22))
+    totals = services.figures.totals(services.figures.scope(), date(2026, 10, 20), date(2026, 10, 22))
     assert totals[date(2026, 10, 20), "status", "confirmed"] == (41, 0)
     assert totals[date(2026, 10, 22), "status", "cancelled"] == (1, 0)
 
