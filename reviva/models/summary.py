@@ -50,19 +50,22 @@ class DayFigure(Base):
 
     class Meta:
         table_name = "day_figure"
-        primary_key = CompositeKey("shop", "measure", "day", "key")
+        primary_key = CompositeKey("shop", "day", "measure", "key")
         indexes = [
             Index(
                 "day_figure_measure",
                 "day_figure",
                 "measure, day, shop_id, key, count, amount",
-                serves="a day's totals and a report by shop, from the index alone",
+                serves="a day's totals, a report by shop and one by technician, from the index alone",
             ),
         ]
 
 
 class DayTotal(Base):
-    """The sum of a day's figures over the shops that it is kept of; kept with them, in the same transaction."""
+    """The sum of a day's figures over the shops that it is kept of; kept with them, in the same transaction.
+
+    Of all measures but technicians.
+    """
 
     id = None  # type: ignore[assignment]
     measure = WordField(Measure)

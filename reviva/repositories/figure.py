@@ -21,6 +21,8 @@ from reviva.models.summary import Measure
 B, H, N, F, T = Booking, BookingHistory, Notification, DayFigure, DayTotal
 M = Measure
 BATCH = 500
+TOTALLED = tuple(measure for measure in M if measure != M.TECHNICIAN)
+"""Technicians work in one shop each: their sums over all shops would be as many rows again."""
 TURN = "figures"
 """Keeping and dropping: a total that is summed while another process adds a shop's day would lack it."""
 SHOWN = (M.STATUS, M.REVENUE, M.TURNAROUND, M.MESSAGE, M.MODEL)
@@ -122,7 +124,7 @@ class FigureRepository:
 
 
 def figure(shop: int, measure: Measure, key: str, count: int, amount: int | None = 0) -> Row:
-    return {"shop_id": shop, "measure": measure, "key": key, "count": count, "amount": amount or 0}
+    return {"shop_id": shop, "measure": measure.value, "key": key, "count": count, "amount": amount or 0}
 
 
 def summed(figures: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -211,9 +213,9 @@ def within(table: Any, measures: Iterable[Measure]) -> Any:
     return table.measure.in_(list(measures)) & (table.day >= Param("first")) & (table.day <= Param("last"))
 
 
-def on_day(table: Any) -> Any:
-    """A day's kept rows. All measures are named, for the indexes begin with them or with the shop."""
-    return table.measure.in_(list(M)) & (table.day == Param("day"))
+def on_day(table: Any, measures: Iterable[Measure]) -> Any:
+    """A day's kept rows of these measures, which are named even where they are all: the indexes begin with them."""
+    return table.measure.in_(list(measures)) & (table.day == Param("day"))
 
 
 def _kept() -> Any:
@@ -241,11 +243,11 @@ def sums(table: Any) -> tuple[Any, Any]:
     return fn.SUM(table.count).cast("BIGINT").alias("count"), fn.SUM(table.amount).cast("BIGINT").alias("amount")
 
 
-_DROP = Statement(lambda: F.delete().where(Among(F.shop, "shops"), on_day(F)))
-_DROP_TOTAL = Statement(lambda: T.delete().where(on_day(T)))
+_DROP = Statement(lambda: F.delete().where(Among(F.shop, "shops"), F.day == Param("day")))
+_DROP_TOTAL = Statement(lambda: T.delete().where(on_day(T, TOTALLED)))
 _SUM_UP = Statement(
     lambda: T.insert_from(
-        F.select(F.measure, F.day, F.key, *sums(F)).where(on_day(F)).group_by(F.measure, F.day, F.key),
+        F.select(F.measure, F.day, F.key, *sums(F)).where(on_day(F, TOTALLED)).group_by(F.measure, F.day, F.key),
         [T.measure, T.day, T.key, T.count, T.amount],
     )
 )

@@ -11,6 +11,7 @@ from peewee import Database, fn
 from reviva.database.ddl import Backend, backend
 from reviva.database.statement import Param, Row, Statement
 from reviva.models import DayFigure, DayTotal
+from reviva.models.booking import Status
 from reviva.models.summary import Measure
 from reviva.repositories.figure import sums, within
 
@@ -19,6 +20,8 @@ ABOUT = {"model": (Measure.MODEL,), "technician": (Measure.TECHNICIAN,)}
 """What a report reads that is about a measure's keys …"""
 WHOLE = (Measure.STATUS, Measure.REVENUE, Measure.TURNAROUND, Measure.MADE, Measure.WORK)
 """… and what any other does."""
+STEPS = (Status.CHECKED_IN, Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
+"""The statuses that a report tells of: most figures of a day are of the others."""
 
 
 class ReportRepository:
@@ -38,10 +41,12 @@ def _sums(by: By, everyone: bool, kind: Backend) -> Statement:
 
 
 def _sum(by: By, everyone: bool, kind: Backend) -> Any:
-    """All shops' figures are summed already, unless they are to be told apart."""
-    table: Any = DayTotal if everyone and by != "shop" else DayFigure
+    """All shops' figures are summed already, but for what is one shop's alone."""
+    table: Any = DayFigure if by in ("shop", "technician") or not everyone else DayTotal
     month = fn.SUBSTR(table.day, 1, 7) if kind == "sqlite" else fn.TO_CHAR(table.day, "YYYY-MM")
     place = {"day": table.day, "month": month, "shop": DayFigure.shop}.get(by, table.key)
     query = table.select(place.alias("place"), table.measure, table.key, *sums(table))
     query = query.where(within(table, ABOUT.get(by, WHOLE))).group_by(place, table.measure, table.key)
+    if by not in ABOUT:
+        query = query.where((table.measure != Measure.STATUS) | table.key.in_(STEPS))
     return query if everyone else query.where(table.shop == Param("shop"))

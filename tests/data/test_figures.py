@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -16,11 +17,15 @@ from peewee import Database
 from reviva import clock
 from reviva.database.connection import open_database
 from reviva.errors import Invalid
-from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, Notification
+from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, Notification, Shop
 from reviva.models.booking import Status
+from reviva.models.summary import Measure
+from reviva.repositories.figure import FigureRepository
+from reviva.repositories.figure import figure as figure_of
 from reviva.services import Services, figure
 from reviva.services.booking_status import NEXT
 from tests.people import COMMAND, services_over
+from tests.waiting import until
 
 LONDON = ZoneInfo("Europe/London")
 START = datetime(2026, 10, 20, 9, tzinfo=UTC)
@@ -40,7 +45,7 @@ def book(services: Services, rng: Random) -> int:
     """A booking just made, without what the figures don't look at."""
     now = clock.now()
     database = services.database
-    shop = services.shops.find(None).id
+    shop = rng.choice(services.figures.scope().shops)["id"]
     (customer,) = database.execute_sql(
         "INSERT INTO customer (name, locale, marketing_consent, notes, search_text, created_at, updated_at, version)"
         f" VALUES ('', 'en', FALSE, '', '', '{now.isoformat(' ', 'microseconds')}',"
@@ -55,6 +60,13 @@ def book(services: Services, rng: Random) -> int:
     return int(row.id)
 
 
+def add_shop(services: Services, slug: str, zone: str) -> int:
+    now = clock.now()
+    return services.figures.shops.create(
+        slug=slug, name=slug, timezone=zone, currency="GBP", created_at=now, updated_at=now
+    ).id
+
+
 def step(services: Services, rng: Random, id: int) -> None:
     """Whatever may come next."""
     row = services.bookings.bookings.get(id)
@@ -64,9 +76,10 @@ def step(services: Services, rng: Random, id: int) -> None:
         services.bookings.bookings.add_history(id, row.version + 1, str(row.status), str(after), clock.now())
 
 
-def truth(database: Database, first: date, last: date) -> dict[str, Any]:
-    """What the dashboard should say, by reading everything."""
-    bookings = {row.id: row for row in Booking.select().bind(database).execute()}
+def truth(database: Database, first: date, last: date, slug: str | None = None) -> dict[str, Any]:
+    """What the dashboard should say, of all shops or of one, by reading everything."""
+    shops = {row.id: ZoneInfo(row.timezone) for row in Shop.select().bind(database) if slug in (None, row.slug)}
+    bookings = {row.id: row for row in Booking.select().bind(database).execute() if row.shop_id in shops}
     history = list(
         BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version).bind(database).execute()
     )
@@ -75,6 +88,7 @@ def truth(database: Database, first: date, last: date) -> dict[str, Any]:
     models: Counter[int] = Counter()
     came: dict[int, datetime] = {}
     ready: dict[int, datetime] = {}
+    history = [row for row in history if row.booking_id in bookings]
     for row in history:
         if row.to_status == "checked_in":
             came.setdefault(row.booking_id, row.at)
@@ -82,7 +96,7 @@ def truth(database: Database, first: date, last: date) -> dict[str, Any]:
             ready[row.booking_id] = row.at
     waits = []
     for row in history:
-        day = row.at.astimezone(LONDON).date()
+        day = row.at.astimezone(shops[bookings[row.booking_id].shop_id]).date()
         if not first <= day <= last:
             continue
         steps[row.to_status] += 1
@@ -103,8 +117,8 @@ def truth(database: Database, first: date, last: date) -> dict[str, Any]:
     }
 
 
-def told(services: Services, days: int) -> dict[str, Any]:
-    shown = services.figures.dashboard(days)
+def told(services: Services, days: int, slug: str | None = None) -> dict[str, Any]:
+    shown = services.figures.dashboard(days, slug)
     return {
         "counts": shown["counts"], "revenue": [row["amount"] for row in shown["revenue"]],
         "bookings": [row["bookings"] for row in shown["top_models"]], "turnaround": shown["turnaround_hours"],
@@ -112,32 +126,96 @@ def told(services: Services, days: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def agree(services: Services, days: int, slug: str | None = None) -> bool:
+    """Whether a dashboard says what reading everything says."""
+    today = services.figures.scope(slug).today()
+    return told(services, days, slug) == truth(services.database, today - timedelta(days - 1), today, slug)
+
+
+def summed_up(database: Database) -> bool:
+    """Whether the totals are those of the shops' figures, and there are some."""
+    columns = "day, measure, key, SUM(count), SUM(amount)"
+    shops, totals = (
+        sorted((str(day), *rest) for day, *rest in database.execute_sql(
+            f"SELECT {columns} FROM {table} WHERE measure <> 'technician' GROUP BY day, measure, key"
+        ).fetchall())
+        for table in ("day_figure", "day_total")
+    )  # fmt: skip
+    return shops == totals != []
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_histories_and_random_settling_agree_with_the_slow_truth(
     services: Services, travel: Callable[..., None], seed: int
 ) -> None:
     rng, ids = Random(seed), list[int]()
-    for _ in range(150):
+    add_shop(services, "west", "America/Los_Angeles")
+    for turn in range(150):
         act = rng.random()
+        if turn == 60:
+            add_shop(services, "east", "Pacific/Auckland")
         if act < 0.15:
             ids.append(book(services, rng))
         elif act < 0.75 and ids:
             for _ in range(rng.randint(1, 6)):
                 step(services, rng, rng.choice(ids[-3:]))
                 travel(seconds=rng.choice((5, 500)))
-        elif act < 0.85:
+        elif act < 0.80:
             services.figures.settle(rng.randint(1, 9))
+        elif act < 0.83:
+            services.figures.settle_latest(3)
+        elif act < 0.86:
+            with services.database.atomic():
+                services.figures.forget(clock.now().date() - timedelta(rng.randint(1, 3)))
         else:
             travel(seconds=rng.choice((60, 3_000, 20_000, 70_000)))
         if rng.random() < 0.15:
-            days = rng.choice((1, 2, 5, 30))
-            today = clock.now().astimezone(LONDON).date()
-            assert told(services, days) == truth(services.database, today - timedelta(days - 1), today)
-    services.figures.settle(100)
-    assert services.figures.settle(100) == 0
+            assert agree(services, rng.choice((1, 2, 5, 30)), rng.choice((None, None, "main", "west")))
+    services.figures.check_again()  # there is a new shop
+    services.figures.settle(1_000)
+    assert services.figures.settle(1_000) == 0
     assert told(services, 30)["counts"]["completed"] > 0
-    today = clock.now().astimezone(LONDON).date()
-    assert told(services, 30) == truth(services.database, today - timedelta(29), today)
+    for slug in (None, "main", "west", "east"):
+        assert agree(services, 30, slug)
+    assert summed_up(services.database)
+
+
+@pytest.mark.parametrize("late", ["keep another shop", "keep the same shop", "forget"])
+def test_two_processes_that_keep_or_drop_a_day_at_once_leave_true_totals(
+    new_url: Callable[..., str], backend: str, late: str
+) -> None:
+    url = new_url(seeded=True)
+    first, second = (FigureRepository(open_database(url)) for _ in range(2))
+    day = START.date()
+
+    def keep(figures: FigureRepository, shop: int) -> None:
+        figures.keep(day, [shop], [figure_of(shop, Measure.STATUS, "ready", shop)])
+
+    def work() -> None:
+        with second.database.connection_context(), second.database.atomic():
+            if late == "forget":
+                second.forget(day)
+            else:
+                keep(second, 1 if late == "keep the same shop" else other)
+
+    with first.database.connection_context(), ThreadPoolExecutor(1) as pool:
+        other = add_shop(services_over(first.database), "west", "America/Los_Angeles")
+        with first.database.atomic():
+            keep(first, 1)
+            done = pool.submit(work)
+            until(lambda: done.done() or backend == "sqlite" or waiting(first.database))
+        done.result(timeout=10)
+        assert summed_up(first.database) is (late != "forget")
+        kept = first.kept_days(None, day, day)
+        assert kept.whole == ({day} if late == "keep another shop" else set())
+        assert kept.single == ({(1, day)} if late == "keep the same shop" else set())
+
+
+def waiting(database: Database) -> bool:
+    """Whether another transaction waits for its turn. Not asked of pg_stat_activity, which stands still in one."""
+    here = "database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    sql = f"SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND {here}"
+    return bool(database.execute_sql(sql).fetchone()[0])
 
 
 def test_a_day_is_kept_once_and_only_after_its_end(services: Services, freeze: Callable[[datetime], None]) -> None:
