@@ -10,7 +10,6 @@ from peewee import SQL, Database, NodeList, fn
 
 from reviva.database import statement
 from reviva.database.ddl import Backend, backend
-from reviva.database.fields import read_instant
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.database.turn import wait_for_turn
 from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, DeviceModel, Notification, Shop
@@ -107,11 +106,6 @@ class FigureRepository:
         bound = {"first": first.isoformat(), "last": last.isoformat(), "shop": shop}
         days, models = (_DAYS, _MODELS) if shop is None else (_DAYS_OF, _MODELS_OF)
         return [*days.all(self.database, **bound), *models.all(self.database, **bound)]
-
-    def began(self) -> datetime | None:
-        """When the first thing happened to a booking."""
-        row = _FIRST.first(self.database)
-        return read_instant(row["at"]) if row and row["at"] is not None else None
 
     def standing(self, shop: int | None) -> dict[str, int]:
         """How many bookings of one shop, or of all, stand in each status that is not an end."""
@@ -256,7 +250,6 @@ _KEPT = Statement(_kept)
 _KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), _OF))
 _DAYS, _DAYS_OF = Statement(lambda: _days(T)), Statement(lambda: _days(F, _OF))
 _MODELS, _MODELS_OF = Statement(lambda: _models(T)), Statement(lambda: _models(F, _OF))
-_FIRST = Statement(lambda: H.select(fn.MIN(H.at).alias("at")))
 
 
 def _standing(*conditions: Any) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from peewee import fn
+
+from reviva.database.fields import read_instant
 from reviva.database.statement import Among, Param, Row, Statement
-from reviva.models import Bench, BookingSlot, Closure, Hours, Shop
+from reviva.models import Bench, Booking, BookingSlot, Closure, Hours, Shop
 from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.base import Repository
 
@@ -27,8 +30,10 @@ class ShopRepository(Repository[Shop]):
         return shop
 
     def everyone(self) -> list[Row]:
-        """Every shop's `id, slug, name, timezone, currency`, the oldest first."""
-        return _EVERYONE.all(self.database)
+        """Every shop's `id, slug, name, timezone, currency, began`, the oldest first; it began with its first booking,
+        and None has none yet."""
+        rows = _EVERYONE.all(self.database)
+        return [{**row, "began": row["began"] and read_instant(row["began"])} for row in rows]
 
     def others(self, slug: str) -> bool:
         """Whether there is an active shop besides this one."""
@@ -88,6 +93,13 @@ _TAKEN = Statement(
 _ORIGINS = Statement(lambda: Shop.select(Shop.allowed_origins).where(Shop.active))
 _FIRST = Statement(lambda: Shop.select().where(Shop.active).order_by(Shop.id).limit(1))
 _EVERYONE = Statement(
-    lambda: Shop.select(Shop.id, Shop.slug, Shop.name, Shop.timezone, Shop.currency).order_by(Shop.id)
+    lambda: Shop.select(
+        Shop.id,
+        Shop.slug,
+        Shop.name,
+        Shop.timezone,
+        Shop.currency,
+        Booking.select(fn.MIN(Booking.created_at)).where(Booking.shop == Shop.id).alias("began"),
+    ).order_by(Shop.id)
 )
 _NAMED = Statement(lambda: Shop.select().where(Shop.active, Shop.slug == Param("slug")))

@@ -54,15 +54,13 @@ class FigureService:
 
     def settle(self, most: int = AT_ONCE) -> int:
         """Counts and keeps days that are over, oldest first, at most so many; returns how many it was."""
-        done, began = 0, None
-        for zone, shops in self.scope().zones().items():
+        done, scope = 0, self.scope()
+        began = min(scope.first_days().values(), default=date.max)
+        for zone, shops in scope.zones().items():
             last = (clock.now() - SETTLED).astimezone(ZoneInfo(zone)).date() - DAY
             if self._next.get(zone, date.min) > last:
                 continue
-            began = began or self.figures.began()
-            if began is None:
-                return done
-            first = max(self._next.get(zone, date.min), began.astimezone(ZoneInfo(zone)).date())
+            first = max(self._next.get(zone, date.min), began)
             kept = self.figures.kept_days(None, first, last)
             for day in days(first, last):
                 if done == most:
@@ -141,12 +139,10 @@ class FigureService:
 
     def unkept(self, scope: Scope, kept: Kept, first: date, last: date) -> Iterator[tuple[str, list[int], date]]:
         """Days, in each zone, that are not kept of some shops: of which."""
-        began = self.figures.began()
-        if began is None:
-            return
+        began = scope.first_days()
         for zone, shops in scope.zones().items():
-            for day in days(max(first, began.astimezone(ZoneInfo(zone)).date()), last):
-                if missing := kept.missing(shops, day):
+            for day in days(max(first, min((began[shop] for shop in shops if shop in began), default=date.max)), last):
+                if missing := [shop for shop in kept.missing(shops, day) if began.get(shop, date.max) <= day]:
                     yield zone, missing, day
 
     def recent(self, zone: str, everyone: Sequence[int], day: date) -> list[Row]:

@@ -15,7 +15,7 @@ from reviva.errors import Invalid
 @dataclass(frozen=True)
 class Scope:
     everyone: Sequence[Row]
-    """All shops there are: `id, slug, name, timezone, currency`, the oldest first."""
+    """All shops there are: `id, slug, name, timezone, currency, began`, the oldest first."""
     one: Row | None = None
 
     @classmethod
@@ -43,6 +43,13 @@ class Scope:
     def zones(self) -> dict[str, list[int]]:
         """The ids of these shops by time zone."""
         return by_zone(self.shops)
+
+    def first_days(self) -> dict[int, date]:
+        """The local day on which each of these shops had its first booking; those without one are missing."""
+        return {
+            shop["id"]: shop["began"].astimezone(ZoneInfo(shop["timezone"])).date()
+            for shop in self.shops if shop["began"]
+        }  # fmt: skip
 
     def today(self) -> date:
         """The latest of these shops' days."""

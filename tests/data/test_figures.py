@@ -229,6 +229,27 @@ def test_a_day_is_kept_once_and_only_after_its_end(services: Services, freeze: C
     assert services.figures.settle() == 0
 
 
+def test_a_new_shop_does_not_make_others_be_counted_again(
+    services: Services, travel: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book(services, Random(1))
+    travel(days=9)
+    services.figures.settle(100)
+    late = add_shop(services, "late", "Europe/London")
+    count, counted = services.figures.counted, list[date]()
+    monkeypatch.setattr(
+        services.figures, "counted", lambda zone, shops, day: counted.append(day) or count(zone, shops, day)
+    )
+    for slug in (None, "late"):
+        services.figures.dashboard(30, slug)
+        services.reports.report("day", None, None, slug)
+    assert set(counted) == {clock.now().date()}
+    counted.clear()
+    services.bookings.bookings.update(1, shop=late)
+    services.figures.dashboard(30)
+    assert len(counted) == 10
+
+
 def test_kept_days_are_not_counted_again(services: Services, travel: Callable[..., None]) -> None:
     book(services, Random(1))
     travel(days=2)
