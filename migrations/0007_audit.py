@@ -32,6 +32,7 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("audit_at", "audit", "at, id"),
                 Index("audit_entity", "audit", "entity, entity_id, at, id"),
                 Index("audit_actor", "audit", "actor_kind, actor, at, id", where="actor <> ''"),
+                Index("audit_action", "audit", "action, at, id", where="entity <> 'booking'"),
             ]
 
     class AuditSeal(Base):

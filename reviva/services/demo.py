@@ -60,7 +60,7 @@ class DemoService:
                 self.load(plan, told)
             self.figures.forget(plan.today - (days + 60) * DAY)
             self.audit.record(
-                actor, "demo.make", "booking", seed, after={"bookings": count, "days": days, "shops": len(plan.places)}
+                actor, "demo.make", "demo", seed, after={"bookings": count, "days": days, "shops": len(plan.places)}
             )
         self.database.execute_sql("ANALYZE")
         return len(plan.places)

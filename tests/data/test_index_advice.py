@@ -63,6 +63,13 @@ def test_our_own_schema_gets_no_advice_under_our_own_load(database: Database) ->
     assert IndexAdvice(database).recommendations() == []
 
 
+def test_the_audit_of_bookings_and_nothing_else_is_named_after_them(database: Database) -> None:
+    """By their actions' names the others are found by an index that bookings' rows are not in."""
+    rows = database.execute_sql("SELECT DISTINCT action, entity FROM audit").fetchall()
+    assert len(rows) > 10
+    assert [row for row in rows if row[0].startswith("booking.") != (row[1] == "booking")] == []
+
+
 TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "audit_entity": ("audit", ("entity", "entity_id", "at", "id")),
     "event_topic": ("event", ("topic", "id")),
