@@ -43,7 +43,7 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("notification_leased", "notification", "leased_until", where="status = 'sending'"),
                 Index("notification_status", "notification", "status, id"),
                 Index("notification_when", "notification", "due_at, id"),
-                Index("notification_booking", "notification", "booking_id"),
+                Index("notification_booking", "notification", "booking_id, id"),
                 Index("notification_customer", "notification", "customer_id"),
                 Index("notification_user", "notification", "user_id", where="user_id IS NOT NULL"),
             ]
@@ -95,7 +95,7 @@ def tables(db: Database) -> list[type[Model]]:
             table_name = "live_session"
             indexes = [
                 Index("live_session_user", "live_session", "user_id, id", where="user_id IS NOT NULL"),
-                Index("live_session_booking", "live_session", "booking_id", where="booking_id IS NOT NULL"),
+                Index("live_session_booking", "live_session", "booking_id, id", where="booking_id IS NOT NULL"),
                 Index("live_session_closed", "live_session", "closed_at"),
             ]
 

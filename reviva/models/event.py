@@ -53,7 +53,7 @@ class LiveSession(Base):
                 where="user_id IS NOT NULL",
             ),
             Index(
-                "live_session_booking", "live_session", "booking_id", serves="a booking's sockets",
+                "live_session_booking", "live_session", "booking_id, id", serves="a booking's sockets, newest first",
                 where="booking_id IS NOT NULL",
             ),
             Index(

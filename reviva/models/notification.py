@@ -70,7 +70,7 @@ class Notification(Base):
                 "notification_sent", "notification", "sent_at", serves="the figures of a day",
                 where="sent_at IS NOT NULL",
             ),
-            Index("notification_booking", "notification", "booking_id", serves="a booking's messages"),
+            Index("notification_booking", "notification", "booking_id, id", serves="a booking's messages in order"),
             Index("notification_customer", "notification", "customer_id", serves="a person's messages"),
             Index(
                 "notification_user", "notification", "user_id", serves="a user's messages", where="user_id IS NOT NULL"

@@ -73,7 +73,7 @@ def test_the_audit_of_bookings_and_nothing_else_is_named_after_them(database: Da
 TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "audit_entity": ("audit", ("entity", "entity_id", "at", "id")),
     "event_topic": ("event", ("topic", "id")),
-    "notification_booking": ("notification", ("booking_id",)),
+    "notification_booking": ("notification", ("booking_id", "id")),
     "booking_customer": ("booking", ("customer_id", "created_at")),
     "customer_phone": ("customer", ("phone",)),
     "idempotency_key_created": ("idempotency_key", ("created_at",)),
