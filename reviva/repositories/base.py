@@ -165,6 +165,8 @@ class Repository(Generic[M]):
 
     def shown(self, ids: Sequence[int]) -> list[Row]:
         """Rows as the list shows them, in the order of their ids; without those that are not there."""
+        if not ids:
+            return []
         rows = {row["id"]: row for row in (self.shows or _whole(self.model)).all(self.database, ids=list(ids))}
         return [rows[id] for id in ids if id in rows]
 
