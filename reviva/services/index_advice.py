@@ -153,21 +153,23 @@ class Missing:
         self.place, self.found = place, found
         self.names: dict[Candidate, str] = {}
         self.natural: set[Candidate] = set()
-        most: dict[Candidate, float] = defaultdict(float)
+        tried: set[Candidate] = set()
+        most: dict[str, float] = defaultdict(float)
         for asked in found.asked:
             if asked.before is None or asked.before.cost < place.least or not asked.weight:
                 continue
             reading = read(asked.sql)
             for use in (use for table, use in reading.uses.items() if table in large):
+                most[use.table] += asked.weight * asked.before.cost  # any index of it may help, whoever thought of it
                 order = {column for column, _ in use.order}
                 best = natural(use)
                 for each in dict.fromkeys((*candidates(use), *([best] if best else []))):
                     candidate = self._enough(each, order if reading.limited or each.names()[0] in order else set())
                     self.natural |= {candidate} if each == best else set()
                     if not any(_begins(index, candidate) for index in found.live):
-                        most[candidate] += asked.weight * asked.before.cost
-        for candidate, cost in sorted(most.items()):
-            if cost > self._price(candidate):  # else it could not pay, even if nothing were left to do
+                        tried.add(candidate)
+        for candidate in sorted(tried):
+            if most[candidate.table] > self._price(candidate):  # else it could not pay, even if nothing were left to do
                 self.names[candidate] = f"advice_{len(self.names)}"
 
     def _enough(self, candidate: Candidate, kept: set[str]) -> Candidate:
