@@ -6,7 +6,7 @@ import click
 
 from reviva import config
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened
+from reviva.cli.opening import current
 from reviva.services import Services
 
 
@@ -19,7 +19,7 @@ def audit() -> None:
 @database_option
 def verify(database: str | None) -> int:
     """Check every audit row against its seal; exit 1 and name the first bad rows when any is not what it was."""
-    with opened(database) as connected:
+    with current(database) as connected:
         found = Services(config.load(database_url=database), connected).audit_seal.verify()
     for fault in found.faults:
         click.echo(f"row {fault.id}: {fault.problem}")

@@ -13,8 +13,7 @@ import click
 
 from reviva import config
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened, plainly
-from reviva.database import migration
+from reviva.cli.opening import current
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
@@ -29,8 +28,7 @@ from reviva.services.exchange import KINDS
 @database_option
 def load(kind: str, file: Path, dry_run: bool, strict: bool, database: str | None) -> int:
     """Add and change models, prices or rules from a CSV file; the first line names the columns, as in an export."""
-    with plainly(), opened(database) as connected, file.open("rb") as source:
-        migration.ensure_current(connected)
+    with current(database) as connected, file.open("rb") as source:
         services, began = Services(config.load(database_url=database), connected), perf_counter()
         with click.progressbar(length=file.stat().st_size, label=kind, file=sys.stderr) as bar:
             outcome = services.exchange.load(
@@ -61,8 +59,7 @@ def lines(source: BinaryIO, bar: Any) -> Iterator[str]:
 @database_option
 def export(kind: str, form: str, database: str | None) -> None:
     """Write models, prices, rules or bookings to the standard output."""
-    with plainly(), opened(database) as connected:
-        migration.ensure_current(connected)
+    with current(database) as connected:
         services = Services(config.load(database_url=database), connected)
         out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
         services.exchange.dump(kind, out, as_json=form == "json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened
+from reviva.cli.opening import current
 from reviva.database.statement import Row
 from reviva.services.index_advice import IndexAdvice
 
@@ -14,7 +14,7 @@ from reviva.services.index_advice import IndexAdvice
 @database_option
 def indexes(database: str | None) -> None:
     """Index recommendations, each with the query it helps and the plan cost before and after."""
-    with opened(database) as connected:
+    with current(database) as connected:
         found = IndexAdvice(connected).recommendations()
     for item in found:
         click.echo("\n".join(lines(item)))

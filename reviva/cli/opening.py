@@ -12,6 +12,7 @@ import psycopg2
 from peewee import Database
 
 from reviva import config
+from reviva.database import migration
 from reviva.database.connection import connected
 from reviva.database.failures import explained
 from reviva.errors import RevivaError, TransferError
@@ -20,6 +21,14 @@ from reviva.errors import RevivaError, TransferError
 def opened(url: str | None) -> AbstractContextManager[Database]:
     """The database of `--database` or of the settings, connected, without a pool. Raises `DatabaseUnavailable`."""
     return connected(config.load(database_url=url).database_url)
+
+
+@contextmanager
+def current(url: str | None) -> Iterator[Database]:
+    """The same with this program's schema; what goes wrong with it is one line. Raises `SchemaError`."""
+    with plainly(), opened(url) as database:
+        migration.ensure_current(database)
+        yield database
 
 
 @contextmanager

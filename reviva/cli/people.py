@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from reviva import config
-from reviva.cli.opening import opened
+from reviva.cli.opening import current
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
@@ -16,7 +16,7 @@ from reviva.services.actor import Actor
 @contextmanager
 def served(url: str | None) -> Iterator[Services]:
     """The services for the time of one command; what it did is sealed at the end."""
-    with opened(url) as database:
+    with current(url) as database:
         services = Services(config.load(database_url=url), database)
         yield services
         services.audit_seal.seal()

@@ -10,8 +10,7 @@ from peewee import Database
 
 from reviva import config
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened
-from reviva.database import migration
+from reviva.cli.opening import current
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
@@ -28,8 +27,7 @@ DASHBOARD_DAYS: Final = 31
 @database_option
 def seed(demo: int | None, days: int, number: int, database: str | None) -> None:
     """Add what is missing of catalog, repair types, prices, rules and shop; and perhaps a past."""
-    with opened(database) as connected:
-        migration.ensure_current(connected)
+    with current(database) as connected:
         added = SeedingService(connected).seed()
         for what, count in added.items():
             click.echo(f"{what}: {count:,} added")

@@ -8,6 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from reviva.cli import cli, register
+from reviva.errors import SchemaError
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,3 +56,13 @@ def test_a_database_that_is_away_is_one_line(url: str) -> None:
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
     assert "can't be opened" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "words", ["seed", "user list", "audit verify", "indexes", "export models", "import models setup.cfg"]
+)
+def test_before_it_a_command_says_that_it_is_needed(new_url: Callable[..., str], words: str) -> None:
+    register()
+    outcome = CliRunner().invoke(cli, [*words.split(), "--database", new_url(migrated=False)])
+    assert isinstance(outcome.exception, SchemaError)
+    assert "run `reviva migrate`" in outcome.exception.detail
