@@ -14,10 +14,13 @@ from reviva import clock
 from reviva.database.connection import open_database
 from tests import databases
 
+FIRST = ("test_index_advice", "test_end_to_end", "test_staff_openapi", "test_access", "test_kill")
+"""What shares a dear database, and the longest tests: one that comes last keeps the other processes waiting."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a dear database runs first: processes that are done early take tests from the end of the others."""
-    items.sort(key=lambda item: "test_index_advice" not in item.nodeid)
+    """Long ones run first: processes that are done early take tests from the end of the others."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
 
 
 @pytest.fixture(params=databases.BACKENDS)
