@@ -256,13 +256,16 @@ def serving(command: list[str], url: str) -> Iterator[Server]:
     environment = {
         **os.environ, "REVIVA_DATABASE_URL": url, "REVIVA_RATE_LIMIT": "off", "REVIVA_SECRET_KEY": "x" * 40,
     }  # fmt: skip
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=None)
-    try:
-        wait_for(port, process)
-        yield Server(process, port)
-    finally:
-        process.terminate()
-        process.wait(40)
+    with tempfile.TemporaryFile() as log:  # each request is a line of it
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
+        try:
+            if not takes_connections(port, process):
+                log.seek(0)
+                raise SystemExit(f"the server did not start: {log.read().decode()}")
+            yield Server(process, port)
+        finally:
+            process.terminate()
+            process.wait(40)
 
 
 def workers(process: subprocess.Popen[bytes]) -> list[str]:
@@ -270,18 +273,18 @@ def workers(process: subprocess.Popen[bytes]) -> list[str]:
     return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Waits until the server takes connections."""
+def takes_connections(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Waits until the server does, and says whether it came to that."""
     until = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < until:
         probe = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
         try:
             probe.connect()
             if workers(process):  # which the port is there before
-                return
+                return True
             time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
         finally:
             probe.close()
-    raise SystemExit("the server did not start")
+    return False
