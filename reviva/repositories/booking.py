@@ -201,7 +201,6 @@ def _by_booking(rows: Iterable[Row]) -> dict[int, list[Row]]:
 _MOVE = Statement(lambda: B.update({B.bench: Param("bench")}).where(B.id == Param("booking")))
 _ADDING: dict[tuple[str, ...], Statement] = {}
 
-
 _BY_REFERENCE = Statement(lambda: _with_names(B.select(*_SHOWN)).where(B.reference == Param("reference")))
 _APPOINTMENTS = Statement(lambda: B.select(B.reference, B.status, B.starts_at).where(Among(B.reference, "references")))
 _ITEMS = Statement(

@@ -11,6 +11,7 @@ from orjson import dumps
 from peewee import SQL, Database, Model, NodeList, fn
 
 from reviva.database.ddl import backend
+from reviva.models.fulltext import vector
 from reviva.words import asked, fts5, tsquery
 
 WALKED: Final = 15
@@ -27,16 +28,13 @@ class Found(NamedTuple):
 
 
 def matching(database: Database, model: type[Model], text: str) -> Found:
-    """Rows that have every word of `text`, each as a beginning of theirs."""
+    """Rows that have every word of `text`, each as a beginning of theirs. The query's first table is `model`."""
     words = asked(text)
     if not words:
         return Found(SQL("1 = 0"), SQL("1 = 0"))
-    return (_sqlite if backend(database) == "sqlite" else _postgresql)(database, model, words)
-
-
-def _postgresql(database: Database, model: type[Model], words: list[str]) -> Found:
-    vector = fn.array_to_tsvector(fn.string_to_array(_searched(model), SQL("' '")))  # as the index has it
-    found = NodeList((vector, SQL("@@ %s::tsquery", [tsquery(((word,),) for word in words)])))
+    if backend(database) == "sqlite":
+        return _sqlite(database, model, words)
+    found = SQL(f"{vector('t1.search_text')} @@ %s::tsquery", [tsquery(((word,),) for word in words)])
     return Found(found, found)
 
 
@@ -59,10 +57,6 @@ def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
     if len(rows) <= few:
         these = NodeList((key, SQL("IN (SELECT value FROM json_each(?))", [dumps([id for (id,) in rows]).decode()])))
         return Found(these, these)
-    spaced = NodeList((SQL("' ' ||"), _searched(model)))
+    spaced = NodeList((SQL("' ' ||"), model._meta.fields["search_text"]))
     looked_at = reduce(and_, (fn.INSTR(spaced, f" {word}") > 0 for word in words))
     return Found(looked_at, NodeList((key, SQL(f"IN ({found})", [query]))))
-
-
-def _searched(model: type[Model]) -> Any:
-    return model._meta.fields["search_text"]
