@@ -42,6 +42,7 @@ class SQLiteTrial:
         self._scratch = sqlite3.connect(":memory:", isolation_level=None)
         self._distinct: dict[tuple[str, tuple[str, ...], str], float] = {}
         self._parts: dict[tuple[str, str], float] = {}
+        self._rare: dict[tuple[str, str], float] = {}
         schema = database.execute_sql(
             "SELECT m.name, m.sql FROM sqlite_master AS m LEFT JOIN pragma_table_list AS t"
             " ON t.schema = 'main' AND t.name = m.name WHERE m.type IN ('table', 'index') AND m.sql IS NOT NULL"
@@ -246,12 +247,12 @@ class SQLiteTrial:
     def _rarest(self, table: str, column: str) -> float:
         """The part of a table that has the value which fewest have, those left out that hardly any have."""
         key = (table, column)
-        if key not in self._parts:
-            (self._parts[key],) = self._scratch.execute(
+        if key not in self._rare:
+            (self._rare[key],) = self._scratch.execute(
                 f'SELECT MIN(n) FROM (SELECT 1.0 * COUNT(*) / (SELECT COUNT(*) FROM "{table}") AS n'
                 f' FROM "{table}" GROUP BY "{column}") WHERE n >= {RAREST}'
             ).fetchone()
-        return self._parts[key] or 1.0
+        return self._rare[key] or 1.0
 
     def _part(self, table: str, condition: str) -> float:
         """The part of a table that meets a condition."""
