@@ -159,7 +159,8 @@ class Repository(Generic[M]):
             found = fetch(self.database, lambda: ids, self.keys(wanted), wanted, branches=self.branches(filters))
         else:
             words = matching(self.database, self.model, asked)
-            chosen, counted = ids.where(words.chosen), ids.where(words.counted)
+            chosen = ids.where(words.chosen)
+            counted = words.every if words.every is not None and not filters else ids.where(words.counted)
             found = fetch(self.database, lambda: chosen, self.keys(wanted), wanted, counted=lambda: counted)
         return replace(found, items=self.shown([row["id"] for row in found.items]))
 

@@ -7,11 +7,10 @@ from math import isqrt
 from operator import and_
 from typing import Any, Final, NamedTuple
 
-from orjson import dumps
-from peewee import SQL, Database, Model, NodeList, fn
+from peewee import SQL, Database, Model, NodeList, Select, fn
 
 from reviva.database.ddl import backend
-from reviva.models.fulltext import vector
+from reviva.models.fulltext import LONGEST, vector
 from reviva.words import asked, fts5, tsquery
 
 WALKED: Final = 15
@@ -19,12 +18,14 @@ WALKED: Final = 15
 
 
 class Found(NamedTuple):
-    """Two conditions of the same rows."""
+    """The same rows in three ways."""
 
     chosen: Any
-    """To show a page of them."""
+    """Their condition, to show a page of them."""
     counted: Any
-    """To count them."""
+    """Their condition, to count those of them that meet others too."""
+    every: Select | None = None
+    """Their ids, where all of them are known without a look at the table."""
 
 
 def matching(database: Database, model: type[Model], text: str) -> Found:
@@ -44,19 +45,21 @@ def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
     To collect n of N rows takes n steps, to walk until a page of them was met takes N / n for each that it shows.
     PostgreSQL weighs that by itself, SQLite knows nothing of what a full-text index holds.
     """
-    table = model._meta.table_name
-    found = f"SELECT rowid FROM {table}_words WHERE {table}_words MATCH ?"
+    table, text = model._meta.table_name, model._meta.fields["search_text"]
+    key: Any = model._meta.primary_key
     (last,) = database.execute_sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()
     few = isqrt(last * WALKED)
-    rows: list[Any] = []
-    # First the words as they are: these rows come as they are found, those of beginnings only when all were.
-    for query in (" AND ".join(f'"{word}"' for word in words), fts5(((word,),) for word in words)):
-        if len(rows) <= few:
-            rows = database.execute_sql(f"{found} LIMIT {few + 1}", [query]).fetchall()
-    key = model._meta.primary_key
-    if len(rows) <= few:
-        these = NodeList((key, SQL("IN (SELECT value FROM json_each(?))", [dumps([id for (id,) in rows]).decode()])))
-        return Found(these, these)
-    spaced = NodeList((SQL("' ' ||"), model._meta.fields["search_text"]))
-    looked_at = reduce(and_, (fn.INSTR(spaced, f" {word}") > 0 for word in words))
-    return Found(looked_at, NodeList((key, SQL(f"IN ({found})", [query]))))
+
+    def frequent(query: str) -> bool:
+        some = f"SELECT 1 FROM {table}_words WHERE {table}_words MATCH ? LIMIT ?"
+        return int(database.execute_sql(f"SELECT COUNT(*) FROM ({some})", [query, few + 1]).fetchone()[0]) > few
+
+    begun = fts5(((word,),) for word in words)
+    every = Select([SQL(f"{table}_words")], [SQL("rowid")]).where(SQL(f"{table}_words MATCH ?", [begun]))
+    # A long beginning is put together from all its words before the first row comes, so first the words as they are.
+    as_they_are = " AND ".join(f'"{word}"' for word in words)
+    if (max(map(len, words)) > LONGEST and frequent(as_they_are)) or frequent(begun):
+        spaced = NodeList((SQL("' ' ||"), text))
+        looked_at = reduce(and_, (fn.INSTR(spaced, f" {word}") > 0 for word in words))
+        return Found(looked_at, key.in_(every), every)
+    return Found(key.in_(every), key.in_(every), every)
