@@ -15,7 +15,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from reviva import clock
-from reviva.database.connection import open_database
+from reviva.config import Settings
+from reviva.database.connection import open_database, open_pool
 from tests import databases
 from tests.api.wsgi import Client
 from tests.people import COMMAND, services_over
@@ -116,7 +117,8 @@ class Place:
     """One filled database behind the application, and what can be asked of it."""
 
     def __init__(self, url: str) -> None:
-        self.client = Client(services_over(open_database(url), rate_limit="off"))
+        # Kept connections, as those of a server: to begin with a new one costs more than most requests do.
+        self.client = Client(services_over(open_pool(Settings(database_url=url)), rate_limit="off"))
         self.values = known(self.client)
         self.wanted = {"model": MODEL, "repairs": ["screen"], "shop": self.values["shop"]}
         self.made: list[str] = []
