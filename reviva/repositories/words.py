@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import reduce
 from math import isqrt
 from operator import and_
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
-from peewee import SQL, Database, Model, NodeList, Select, fn
+from peewee import SQL, Database, Expression, Model, NodeList, Select, fn
 
 from reviva.database.ddl import backend
 from reviva.models.fulltext import LONGEST, vector
@@ -33,20 +33,27 @@ def matching(database: Database, model: type[Model], text: str) -> Found:
     words = asked(text)
     if not words:
         return Found(SQL("1 = 0"), SQL("1 = 0"))
-    if backend(database) == "sqlite":
-        return _sqlite(database, model, words)
+    spaced = NodeList((SQL("' ' ||"), model._meta.fields["search_text"]))
+    sqlite = backend(database) == "sqlite"
+    place = fn.INSTR if sqlite else fn.STRPOS
+    looked_at = reduce(and_, (place(spaced, f" {word}") != 0 for word in words))
+    return (_sqlite if sqlite else _postgresql)(database, model, words, looked_at)
+
+
+def _postgresql(database: Database, model: type[Model], words: list[str], looked_at: Expression) -> Found:
+    """The planner weighs whether to ask the index or to go through the list until a page of them was met. For that, to
+    look at a text takes a quarter of what it takes to split it, and `!=` is thought to be true of nearly all."""
     found = SQL(f"{vector('t1.search_text')} @@ %s::tsquery", [tsquery(((word,),) for word in words)])
-    return Found(found, found)
+    return Found(looked_at & found, found)
 
 
-def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
+def _sqlite(database: Database, model: type[Model], words: list[str], looked_at: Expression) -> Found:
     """Where the words are in so many rows that a list meets enough of them on its way, each row is looked at.
 
     To collect n of N rows takes n steps, to walk until a page of them was met takes N / n for each that it shows.
     PostgreSQL weighs that by itself, SQLite knows nothing of what a full-text index holds.
     """
-    table, text = model._meta.table_name, model._meta.fields["search_text"]
-    key: Any = model._meta.primary_key
+    table, key = model._meta.table_name, cast(Any, model._meta.primary_key)
     (last,) = database.execute_sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()
     few = isqrt(last * WALKED)
 
@@ -58,8 +65,5 @@ def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
     every = Select([SQL(f"{table}_words")], [SQL("rowid")]).where(SQL(f"{table}_words MATCH ?", [begun]))
     # A long beginning is put together from all its words before the first row comes, so first the words as they are.
     as_they_are = " AND ".join(f'"{word}"' for word in words)
-    if (max(map(len, words)) > LONGEST and frequent(as_they_are)) or frequent(begun):
-        spaced = NodeList((SQL("' ' ||"), text))
-        looked_at = reduce(and_, (fn.INSTR(spaced, f" {word}") > 0 for word in words))
-        return Found(looked_at, key.in_(every), every)
-    return Found(key.in_(every), key.in_(every), every)
+    often = (max(map(len, words)) > LONGEST and frequent(as_they_are)) or frequent(begun)
+    return Found(looked_at if often else key.in_(every), key.in_(every), every)
