@@ -251,9 +251,9 @@ class Writer:
             )
 
     def known(self) -> tuple[int, Person]:
-        """Somebody who was here before: a few of them very often."""
+        """Somebody who was here before: a few of them often."""
         first = self.plan.first["customer"]
-        id = first + int((self.next["customer"] - first) * self.rng.random() ** 3)
+        id = first + int((self.next["customer"] - first) * self.rng.random() ** 1.2)
         return id, person(id)
 
     def customer(self, created: int) -> tuple[int, Person]:

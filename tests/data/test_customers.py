@@ -97,7 +97,7 @@ def test_an_address_finds_whose_it_is_and_its_parts_find_all_who_have_them(servi
 
 @pytest.mark.parametrize(
     "query",
-    ["ann", "anna", "zoe", "ann featherstone", "f", "featherst", "zoe featherstones", "ann zoe", "example.com", "nobody"],
+    ["ann", "anna", "zoe", "ann featherstone", "f", "featherst", "zoe featherstones", "ann zoe", "example", "nobody"],
 )  # fmt: skip
 def test_words_that_most_have_are_found_as_those_of_few_are(services: Services, query: str) -> None:
     """SQLite looks at each row for the first kind, and asks its index for the second."""

@@ -115,6 +115,8 @@ def test_people_come_back_and_can_be_found(stocked: Database) -> None:
     make(stocked, 400)
     people = list(every(Customer, stocked))
     assert 100 < len(people) < 300
+    ((most,),) = rows(stocked, "SELECT max(n) FROM (SELECT count(*) AS n FROM booking GROUP BY customer_id) AS visits")
+    assert 4 < most < 30
     assert all(c.search_text == joined([c.name, c.email, c.phone or ""]) for c in people)
     found = rows(stocked, "SELECT b.search_text, SUBSTR(b.reference, 4), c.search_text, r.name, m.name FROM booking b"
                  " JOIN customer c ON c.id = b.customer_id JOIN device_model m ON m.id = b.model_id"
