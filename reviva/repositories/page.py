@@ -181,16 +181,17 @@ _totals: WeakKeyDictionary[Database, dict[Hashable, tuple[float, int]]] = WeakKe
 
 def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
     """How many rows there are."""
-    few = count(database, lambda: build().limit(COUNTED + 1), bound)
-    if few <= COUNTED:
-        return few
     compiled, known = Statement(build).compiled(database), _totals.setdefault(database, {})
     key, now = (compiled.sql, repr(compiled.bind(bound))), clock.monotonic()
-    if key not in known or now - known[key][0] > FRESH_SECONDS:
+    if key in known and now - known[key][0] <= FRESH_SECONDS:
+        return known[key][1]
+    total = count(database, lambda: build().limit(COUNTED + 1), bound)
+    if total > COUNTED:
+        total = count(database, build, bound)
         if len(known) >= MOST_TOTALS:
             known.clear()
-        known[key] = now, count(database, build, bound)
-    return known[key][1]
+        known[key] = now, total
+    return total
 
 
 def count(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
