@@ -30,7 +30,8 @@ def load(kind: str, file: Path, dry_run: bool, strict: bool, database: str | Non
     """Add and change models, prices or rules from a CSV file; the first line names the columns, as in an export."""
     with current(database) as connected, file.open("rb") as source:
         services, began = Services(config.load(database_url=database), connected), perf_counter()
-        with click.progressbar(length=file.stat().st_size, label=kind, file=sys.stderr) as bar:
+        size, unseen = file.stat().st_size, not sys.stderr.isatty()  # what is bad stands there alone
+        with click.progressbar(length=size, label=kind, file=sys.stderr, hidden=unseen) as bar:
             outcome = services.exchange.load(
                 Actor(ActorKind.COMMAND, "import"), kind, lines(source, bar),
                 lambda line, fault: click.echo(f"line {line}: {fault}", err=True), strict=strict, dry=dry_run,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,11 +23,10 @@ from reviva.database.copy import snapshot
 from reviva.database.restore import restore
 from reviva.database.transfer import tables
 from reviva.errors import TransferError
+from tests.command import reviva
 from tests.postgres import execute
 from tests.rows import fill
 from tests.waiting import until
-
-ROOT = Path(__file__).parents[2]
 
 
 def quiet(*_: object) -> None:
@@ -43,12 +40,6 @@ def save(url: str, path: Path) -> Manifest:
 def contents(url: str) -> dict[str, list[bytes]]:
     with connected(url) as database, snapshot(database) as end:
         return {table.name: sorted(end.lines(table)) for table in tables()}
-
-
-def reviva(*words: str, folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
-    command = [sys.executable, "-m", "reviva", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_a_backup_restores_on_an_empty_machine(

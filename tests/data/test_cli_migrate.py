@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
+from subprocess import CompletedProcess
 
 import pytest
-from click.testing import CliRunner
 
-from reviva.cli import cli, register
-from reviva.errors import SchemaError
+from tests.command import reviva
 
-ROOT = Path(__file__).parents[2]
+Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
-def migrate(new_url: Callable[..., str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+def migrate(new_url: Callable[..., str]) -> Run:
     """`reviva migrate …` on a database that is empty at first."""
-    url = new_url(migrated=False)
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "reviva", "migrate", "--database", url, *words]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    return run
+    return partial(reviva, "migrate", "--database", new_url(migrated=False))
 
 
-def test_alone_it_applies_what_is_pending(migrate: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_alone_it_applies_what_is_pending(migrate: Run) -> None:
     assert "pending" in migrate("status").stdout
     first = migrate()
     assert (first.returncode, first.stderr) == (0, "")
@@ -42,7 +33,7 @@ def test_alone_it_applies_what_is_pending(migrate: Callable[..., subprocess.Comp
     assert migrate("check").stdout == f"pending: {last}\nthey can be applied\n"
 
 
-def test_a_failure_is_one_line_and_status_1(migrate: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+def test_a_failure_is_one_line_and_status_1(migrate: Run) -> None:
     failed = migrate("up", "9999_nothing")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert failed.stderr == "reviva: There is no migration 9999_nothing.\n"
@@ -51,8 +42,7 @@ def test_a_failure_is_one_line_and_status_1(migrate: Callable[..., subprocess.Co
 
 @pytest.mark.parametrize("url", ["postgresql://127.0.0.1:1/x", "sqlite:////proc/nowhere.db"])
 def test_a_database_that_is_away_is_one_line(url: str) -> None:
-    command = [sys.executable, "-m", "reviva", "migrate", "--database", url]
-    failed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    failed = reviva("migrate", "--database", url)
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
     assert "can't be opened" in failed.stderr
@@ -62,7 +52,6 @@ def test_a_database_that_is_away_is_one_line(url: str) -> None:
     "words", ["seed", "user list", "audit verify", "indexes", "export models", "import models setup.cfg"]
 )
 def test_before_it_a_command_says_that_it_is_needed(new_url: Callable[..., str], words: str) -> None:
-    register()
-    outcome = CliRunner().invoke(cli, [*words.split(), "--database", new_url(migrated=False)])
-    assert isinstance(outcome.exception, SchemaError)
-    assert "run `reviva migrate`" in outcome.exception.detail
+    failed = reviva(*words.split(), "--database", new_url(migrated=False))
+    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+    assert "run `reviva migrate`" in failed.stderr

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
+from subprocess import CompletedProcess
 
 import pytest
 
 from reviva.database.connection import open_database
+from reviva.errors import NotAuthenticated
+from tests import command
 from tests.people import COMMAND, KEY, services_over
 
-ROOT = Path(__file__).parents[2]
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+Run = Callable[..., CompletedProcess[str]]
 
 
 @pytest.fixture
 def reviva(database_url: str) -> Run:
-    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "reviva", *words, "--database", database_url]
-        environment = {"REVIVA_SECRET_KEY": KEY, "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, input=stdin, capture_output=True, text=True, check=False, timeout=60
-        )
-
-    return run
+    return partial(command.reviva, REVIVA_DATABASE_URL=database_url, REVIVA_SECRET_KEY=KEY)
 
 
 def test_a_user_is_added_listed_promoted_disabled_and_enabled(reviva: Run) -> None:
@@ -85,3 +78,21 @@ def test_a_tampered_audit_is_exit_1_and_names_the_rows(reviva: Run, database_url
         database.execute_sql("UPDATE audit SET actor = 'somebody else' WHERE id = 2")
     found = reviva("audit", "verify")
     assert (found.returncode, found.stdout) == (1, "row 2: changed\n")
+
+
+def test_a_forgotten_password_is_set_by_hand_and_ends_every_session(reviva: Run, database_url: str) -> None:
+    words = ("ada@example.com", "--password-stdin")
+    reviva("user", "add", *words, "--role", "admin", stdin="tall blue giraffe 7\n")
+    database = open_database(database_url)
+    with database.connection_context():
+        services = services_over(database)
+        token = services.login.login("ada@example.com", "tall blue giraffe 7", COMMAND)[0].token
+        assert services.sessions.resolve(token) is not None
+        changed = reviva("user", "password", *words, stdin="small red heron 12\n")
+        assert (changed.returncode, changed.stdout) == (0, "ada@example.com has a new password.\n")
+        with pytest.raises(NotAuthenticated):
+            services.sessions.resolve(token)
+        assert services.login.login("ada@example.com", "small red heron 12", COMMAND)
+    refused = reviva("user", "password", *words, stdin="password1\n")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert reviva("user", "password", "nobody@example.com", "--password-stdin", stdin="x\n").returncode == 1

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,10 +18,9 @@ from reviva.database.transfer import Table, Tally, spell, tables
 from reviva.errors import SchemaError, TransferError
 from reviva.models import TABLES
 from tests import databases
+from tests.command import reviva
 from tests.postgres import execute, new_database
 from tests.rows import fill
-
-ROOT = Path(__file__).parents[2]
 
 
 def quiet(*_: object) -> None:
@@ -177,11 +174,10 @@ def test_numbers_are_spelt_as_postgresql_does(postgres: str, numbers: list[float
 
 def test_the_command_says_what_it_moved(database: Database, database_url: str, empty_target: str) -> None:
     fill(database, 4)
-    command = [sys.executable, "-m", "reviva", "copy", "--from", database_url, "--to", empty_target]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = reviva("copy", "--from", database_url, "--to", empty_target)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{4 * len(tables())}  rows copied and compared" in done.stdout
-    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    again = reviva("copy", "--from", database_url, "--to", empty_target)
     assert again.returncode == 1
     assert again.stderr.startswith("reviva: The target is not empty")
     assert again.stderr.count("\n") == 1

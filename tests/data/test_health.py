@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from reviva.database.pool import PooledPostgres
 from reviva.repositories.notification import NotificationRepository
 from reviva.services import health_checks as checks
 from reviva.services.health import HealthService, address
+from tests.command import reviva
 from tests.postgres import free_port
 
 NewUrl = Callable[..., str]
@@ -224,9 +224,8 @@ def test_a_database_is_named_without_its_password(url: str, shown: str) -> None:
     assert address(url) == shown
 
 
-def doctor(url: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "reviva", "doctor", "--database", url]
-    return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+def doctor(url: str) -> CompletedProcess[str]:
+    return reviva("doctor", "--database", url)
 
 
 def test_the_doctor_has_a_line_each(database_url: str) -> None:

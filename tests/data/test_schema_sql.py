@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg2
 from peewee import Database
 
 from reviva.database import migration, schema
 from reviva.database.connection import SQLite, open_database
-
-ROOT = Path(__file__).parents[2]
+from tests.command import reviva
 
 
 def load(url: str, script: str) -> None:
@@ -35,8 +31,7 @@ def test_the_script_makes_what_the_migrations_make(
     url = new_url(migrated=False)
     # Without a server: nobody listens on that port.
     kind = "sqlite:///nowhere.db" if isinstance(database, SQLite) else "postgresql://127.0.0.1:1/nowhere"
-    command = [sys.executable, "-m", "reviva", "migrate", "sql", "--database", kind]
-    load(url, subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+    load(url, reviva("migrate", "sql", "--database", kind).stdout)
     other = open_database(url)
     with other.connection_context():
         assert schema.differences(schema.read(database), schema.read(other)) == []
