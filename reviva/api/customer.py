@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Email, Id, Instant, Line, Notes, Phone
 from reviva.api.listing import Listing, render_page
+from reviva.api.version import Version
 from reviva.database.statement import Row
 
 
@@ -59,7 +60,7 @@ class CustomerChange(Body):
     locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
     marketing_consent: bool | None = None
     notes: Notes | None = None
-    version: int | None = Field(None, ge=1, le=2**31)
+    version: Version | None = None
 
 
 class Merge(Body):

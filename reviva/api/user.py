@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Commas, Email, Line, QueryId
 from reviva.api.listing import Listing, render_page
+from reviva.api.version import Version
 from reviva.database.statement import Row
 from reviva.models.user import Role
 
@@ -79,7 +80,7 @@ class UserChange(Body):
     name: Annotated[str, Line(200, least=0)] | None = None
     role: Role | None = Field(None, strict=False)
     active: bool | None = None
-    version: int | None = Field(None, ge=1, le=2**31)
+    version: Version | None = None
 
 
 def render_user(row: Row) -> dict[str, Any]:

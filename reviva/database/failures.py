@@ -10,7 +10,9 @@ import psycopg2
 
 # Beside class 08, a lost connection: the server is shutting down, crashed or starting (57P0x), or full (53300).
 _LOST = {"57P01", "57P02", "57P03", "53300"}
-_TRANSIENT = {"40001", "40P01"}
+NO_PLAN = {"26000", "0A000"}
+"""A statement that was planned is not known any more, or would give other columns than it did."""
+_TRANSIENT = {"40001", "40P01", *NO_PLAN}
 RESTORE = "stop the server and restore a backup with `reviva restore`"
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -52,7 +54,7 @@ def is_connection_lost(exception: BaseException) -> bool:
 
 def is_rolled_back(exception: BaseException) -> bool:
     """True when the database undid the whole transaction and the same again may succeed, even if COMMIT was sent:
-    serialization failure, deadlock, SQLite busy or locked."""
+    serialization failure, deadlock, a plan that is gone, SQLite busy or locked."""
     problem = driver_error(exception)
     if isinstance(problem, sqlite3.OperationalError):
         return getattr(problem, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY

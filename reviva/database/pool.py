@@ -13,6 +13,7 @@ import peewee
 from reviva.database.connector import Connector
 from reviva.database.failures import is_connection_lost, is_rolled_back
 from reviva.database.late import Late
+from reviva.database.planned import Planned
 from reviva.database.pool_held import Held
 from reviva.database.pool_keeper import Keeper
 from reviva.database.pool_places import Places
@@ -26,7 +27,7 @@ else:
     from playhouse.pool import PooledPostgresqlDatabase
 
 
-class PooledPostgres(Late, PooledPostgresqlDatabase):
+class PooledPostgres(Late, Planned, PooledPostgresqlDatabase):
     """A peewee database whose `connect` borrows a connection for a thread or greenlet, until it calls `close`.
 
     `url` is a libpq URL, of several hosts too, with `target_session_attrs`. Times are seconds. `start` begins the

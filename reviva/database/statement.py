@@ -20,7 +20,7 @@ from peewee import (
     Query,
 )
 
-from reviva.database.ddl import Backend
+from reviva.database.ddl import Backend, backend
 from reviva.database.fields import DayField, JSONField, UTCField, write_instant
 
 Row = dict[str, Any]
@@ -53,6 +53,12 @@ class Among(ColumnBase):
         if ctx.state.param == "%s":
             return ctx.literal(" = ANY(").sql(Param(self.name, adapt=list)).literal(")")
         return ctx.literal(" IN (SELECT value FROM json_each(").sql(Param(self.name, JSONField())).literal("))")
+
+
+class Kept(str):
+    """The text of a statement that is asked again and again: worth a plan that the database keeps."""
+
+    __slots__ = ()
 
 
 class Compiled(NamedTuple):
@@ -88,10 +94,14 @@ class Compiled(NamedTuple):
 
 
 class Statement:
-    """A query that `build` makes, compiled at its first use on each kind of database."""
+    """A query that `build` makes, compiled at its first use on each kind of database.
 
-    def __init__(self, build: Callable[[], Query]) -> None:
-        self.build = build
+    One that is `kept` is planned once too, whatever values it is given: not for what a rare value is asked of otherwise
+    than a frequent one.
+    """
+
+    def __init__(self, build: Callable[[], Query], *, kept: bool = True) -> None:
+        self.build, self.kept = build, kept
         self._compiled: dict[type[Database], Compiled] = {}
 
     def compiled(self, database: Database) -> Compiled:
@@ -99,7 +109,10 @@ class Statement:
         kind = type(database)
         found = self._compiled.get(kind)
         if found is None:
-            found = self._compiled[kind] = compile_query(self.build(), database)
+            found = compile_query(self.build(), database)
+            if self.kept and backend(database) == "postgresql":
+                found = found._replace(sql=Kept(found.sql))
+            self._compiled[kind] = found
         return found
 
     def all(self, database: Database, **values: Any) -> list[Row]:

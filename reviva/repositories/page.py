@@ -16,7 +16,7 @@ from peewee import SQL, Database, Expression, Field, Select, Tuple
 
 from reviva import clock
 from reviva.database.fields import UTCField
-from reviva.database.statement import Param, Row, Statement
+from reviva.database.statement import Param, Row, Statement, compile_query
 from reviva.errors import Invalid
 from reviva.paging import ListQuery, Page
 
@@ -108,7 +108,7 @@ def fetch(
         form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
         statement = _listings.get(form) if shape is not None else None
         if statement is None:
-            statement = compose(build, keys, nulls, numbered, part, branches)
+            statement = compose(build, keys, nulls, numbered, part, branches, kept=shape is not None)
             if shape is not None:
                 _listings[form] = statement
         given = bound | more
@@ -138,7 +138,7 @@ def fetch(
 
 def compose(
     build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None,
-    branches: Sequence[Any],
+    branches: Sequence[Any], kept: bool,
 ) -> Statement:  # fmt: skip
     """A list's rows: in its order, from its place on, and with the values it is sorted by as columns `sort_n`.
 
@@ -168,7 +168,7 @@ def compose(
             query = query.where(keys[-1].node.in_(reduce(lambda one, other: one.union_all(other), ids)))
         return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])
 
-    return Statement(rows)
+    return Statement(rows, kept=kept)
 
 
 COUNTED = 10_000
@@ -181,7 +181,7 @@ _totals: WeakKeyDictionary[Database, dict[Hashable, tuple[float, int]]] = WeakKe
 
 def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
     """How many rows there are."""
-    compiled, known = Statement(build).compiled(database), _totals.setdefault(database, {})
+    compiled, known = compile_query(build(), database), _totals.setdefault(database, {})
     key, now = (compiled.sql, repr(compiled.bind(bound))), clock.monotonic()
     if key in known and now - known[key][0] <= FRESH_SECONDS:
         return known[key][1]
@@ -196,7 +196,7 @@ def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, A
 
 def count(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
     """How many rows a select has."""
-    compiled = Statement(build).compiled(database)
+    compiled = compile_query(build(), database)
     return int(
         database.execute_sql(f"SELECT COUNT(*) FROM ({compiled.sql}) AS listed", compiled.bind(bound)).fetchone()[0]
     )

@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
+from peewee import Select, Value
 
 from reviva.database.pool import PooledPostgres
+from reviva.database.statement import Param, Statement
 from reviva.database.units import retrying
 from reviva.errors import DatabaseUnavailable
 from tests import pgbouncer
@@ -133,3 +136,18 @@ def test_under_gevent_a_restart_behind_it_heals(server: Server, bouncer: PgBounc
     back = time.monotonic()
     result = program.result()
     assert healing(result, back) < 2 + 1
+
+
+def test_nothing_is_planned_in_a_session_that_is_anothers_the_next_time(pool: PooledPostgres) -> None:
+    numbered = [Statement(lambda n=n: Select(columns=[Value(n).alias("n"), Param("given")])) for n in range(4)]
+
+    def work(number: int) -> None:
+        for n in range(20):
+            with pool.connection_context(), pool.atomic() if n % 2 else nullcontext():
+                assert [each.raw(pool, given=f"{number}") for each in numbered] == [
+                    [(k, f"{number}")] for k in range(4)
+                ]
+                assert pool.execute_sql("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+
+    with ThreadPoolExecutor(10) as executor:
+        list(executor.map(work, range(10)))
