@@ -45,8 +45,7 @@ def tables(db: Database) -> list[type[Model]]:
             table_name = "device_model"
             constraints = [check("device_model_year", "year BETWEEN 1970 AND 2100")]
             indexes = [
-                Index("device_model_brand", "device_model", "brand_id, category_id"),
-                Index("device_model_category", "device_model", "category_id, year, name, slug"),
+                Index("device_model_brand", "device_model", "brand_id, category_id", where="active"),
                 Index("device_model_year", "device_model", "year, name, slug"),
                 Index("device_model_name", "device_model", "name, slug"),
             ]

@@ -116,7 +116,6 @@ def tables(db: Database) -> list[type[Model]]:
             primary_key = CompositeKey("bench", "starts_at")
             indexes = [
                 Index("booking_slot_booking", "booking_slot", "booking_id"),
-                Index("booking_slot_time", "booking_slot", "starts_at"),
             ]
 
     class BookingHistory(Base):

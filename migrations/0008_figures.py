@@ -49,7 +49,7 @@ def tables(db: Database) -> list[type[Model]]:
         class Meta:
             table_name = "day_figure"
             primary_key = CompositeKey("shop", "day", "measure", "key")
-            indexes = [Index("day_figure_measure", "day_figure", "measure, day, shop_id, key, count, amount")]
+            indexes = [Index("day_figure_measure", "day_figure", "measure, day")]
 
     class DayTotal(Base):
         id = None

@@ -133,7 +133,6 @@ class BookingSlot(Base):
         primary_key = CompositeKey("bench", "starts_at")
         indexes = [
             Index("booking_slot_booking", "booking_slot", "booking_id", serves="giving a booking's time back"),
-            Index("booking_slot_time", "booking_slot", "starts_at", serves="forgetting what is long past"),
         ]
 
 

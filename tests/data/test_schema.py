@@ -18,6 +18,7 @@ NewUrl = Callable[..., str]
 LOOKED_UP_BY_NOBODY = {
     "pricing_rule.factor_id": "a shop has dozens of rules",
     "shop_closure.shop_id": "a shop has a handful of closures to come",
+    "device_model.category_id": "found by its brand first; categories are never removed",
     "repair_price.repair_id": "read with its model; repair types are switched off, never removed",
     "booking.model_id": "models are switched off, never removed",
     "booking.bench_id": "benches are switched off, never removed; which are busy their time says",
