@@ -39,6 +39,8 @@ _STATUS = {"/api/bookings": "in_repair,ready", "/api/notifications": "dead"}
 
 OFTEN = 1000
 """So many times what happens in a day is counted, and what happens rarely once: how often is what an index is for."""
+LOOKS = 5
+"""For each time that something is done, lists are looked at and queues are asked so many times."""
 
 
 def counted(url: str, days: int = 3) -> None:
@@ -47,28 +49,35 @@ def counted(url: str, days: int = 3) -> None:
     database.connect()
     load.fill(database)
     services = services_over(database, rate_limit="off", retention_months=1200, slow_query_ms=60_000)
-    statements = services.statements
-    statements.monitor.take()
+    services.webhook_deliveries.fan_out()  # what waited for long is nothing that a day brings
+    services.statements.monitor.take()
     load.work(database)
     database.close()
     town = Town(services)
     for n in range(days):
+        town.looks(n)
+    _count(services, LOOKS)
+    for n in range(days):
         town.day(n)
-    database.connect()
-    with clock.travel(timedelta(days=-8)):
-        statements.flush()
-    database.execute_sql(
-        f"UPDATE statement_count SET calls = calls * {OFTEN}, rows = rows * {OFTEN}, seconds = seconds * {OFTEN}"
-    )
-    database.close()
+    _count(services, OFTEN)
     list(town.lists())
     town.rarely()
     database.connect()
-    statements.flush()
+    services.statements.flush()
     load.analyse(database)
     if backend(database) == "postgresql":
         database.execute_sql("SELECT pg_stat_force_next_flush()").fetchall()
     database.close()
+
+
+def _count(services: Services, times: int) -> None:
+    """Counts what was asked since the last time, eight days ago, and all that is counted so many times."""
+    database = services.database
+    with database.connection_context(), clock.travel(timedelta(days=-8)):
+        services.statements.flush()
+        database.execute_sql(
+            f"UPDATE statement_count SET calls = calls * {times}, rows = rows * {times}, seconds = seconds * {times}"
+        )
 
 
 class Town:
@@ -103,6 +112,7 @@ class Town:
         """Looks around, books, moves and looks again; another one begins and calls it off. The first's reference."""
         self.do("GET", "/api/catalog/categories")
         self.do("GET", "/api/catalog/brands", category="phone")
+        self.do("GET", "/api/catalog/models", category="phone", brand="apple", sort="-year,name", limit=12)
         self.do("GET", "/api/catalog/models", q=f"galaxy s2{n}")
         self.do("GET", f"/api/catalog/models/{MODEL}")
         self.do("POST", "/api/quotes", {"model": MODEL, "repairs": ["screen"]})
@@ -126,12 +136,28 @@ class Town:
         return str(made["reference"])
 
     def staff(self, reference: str, n: int) -> None:
-        """Does the repair, and reads the lists that the shop is run by."""
+        """Does the repair, and what else there is to do."""
         path = f"/api/bookings/{reference}"
         self.do("POST", f"{path}/assign", {"user": self.id}, self.token)
         for status in ("checked_in", "diagnosing", "in_repair", "ready", "completed"):
             self.do("POST", f"{path}/status", {"status": status, "note": "done"}, self.token)
             self.do("GET", path, token=self.token)
+        self.do("POST", "/api/auth/login", LOGIN)
+        self.do("GET", "/api/database/health", token=self.token)
+        self.do("POST", "/api/auth/password-reset", {"email": LOGIN["email"]})
+        self.do("POST", "/api/auth/password", {"current": LOGIN["password"], "new": LOGIN["password"]}, self.token)
+        if n == 0:  # once in a while there is a newsletter, and somebody wants to know how it goes
+            self.do("GET", "/api/customers", token=self.token, consent="true")
+            for by in ("shop", "technician"):
+                self.do("GET", "/api/reports", token=self.token, by=by)
+        person = f"/api/customers/{10 * n + 3}"
+        self.do("PATCH", person, {"name": "Another", "phone": f"+4474009999{n:02}"}, self.token)
+        self.do("POST", f"{person}/merge", {"other": 10 * n + 4}, self.token)
+        self.do("GET", f"{person}/export", token=self.token)
+
+    def looks(self, n: int) -> None:
+        """Reads the lists that the shop is run by, and what there is to send."""
+        reference = f"RV-{n:08}"
         lists: list[tuple[str, dict[str, Any]]] = [
             ("bookings", {}), ("bookings", {"status": "in_repair"}), ("bookings", {"status": "ready,in_repair"}),
             ("bookings", {"status": "confirmed", "sort": "starts_at"}),
@@ -155,16 +181,8 @@ class Town:
         ]  # fmt: skip
         for name, query in lists:
             self.do("GET", f"/api/{name}", token=self.token, **query)
-        self.do("POST", "/api/auth/login", LOGIN)
-        self.do("GET", "/api/database/health", token=self.token)
-        self.do("POST", "/api/auth/password-reset", {"email": LOGIN["email"]})
-        self.do("POST", "/api/auth/password", {"current": LOGIN["password"], "new": LOGIN["password"]}, self.token)
-        if n == 0:  # once in a while there is a newsletter
-            self.do("GET", "/api/customers", token=self.token, consent="true")
-        person = f"/api/customers/{10 * n + 3}"
-        self.do("PATCH", person, {"name": "Another", "phone": f"+4474009999{n:02}"}, self.token)
-        self.do("POST", f"{person}/merge", {"other": 10 * n + 4}, self.token)
-        self.do("GET", f"{person}/export", token=self.token)
+        for channel in Channel:
+            self.dispatcher.step(channel)
 
     def background(self) -> None:
         """What the dispatcher and the housekeeping do."""
@@ -172,9 +190,8 @@ class Town:
         for channel in Channel:
             self.dispatcher.step(channel)
         work = (
-            services.audit_seal.seal, lambda: services.audit_seal.seal(sweep=True), services.figures.settle,
-            services.drafts.tidy, services.privacy.forget_the_silent,
-            services.origins.refresh, services.live.bury,
+            services.audit_seal.seal, lambda: services.audit_seal.seal(sweep=True), services.drafts.tidy,
+            services.privacy.forget_the_silent, services.origins.refresh, services.live.bury,
         )  # fmt: skip
         for each in work:
             with database.connection_context():
@@ -209,6 +226,8 @@ class Town:
         admin = self.token
         self.do("POST", "/api/customers/3/anonymize", None, admin)
         self.do("GET", "/api/audit/verify", token=admin)
+        with self.services.database.connection_context():
+            self.services.figures.settle()
         self.do("PATCH", f"/api/catalog/models/{MODEL}", {"name": "iPhone 13"}, admin)
         self.do("GET", f"/api/catalog/models/{MODEL}/prices", token=admin)
         self.do("GET", "/api/catalog/repairs", category="phone")

@@ -34,11 +34,13 @@ from reviva.models import (
     WebhookEndpoint,
 )
 from reviva.models.booking import Status
+from reviva.models.summary import Measure
 from reviva.paging import ListQuery
 from reviva.repositories.audit import AuditRepository
 from reviva.repositories.base import BATCH, columns
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
+from reviva.repositories.figure import FigureRepository, figure
 from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.slot import SlotRepository
 from reviva.repositories.webhook import DeliveryRepository
@@ -48,6 +50,10 @@ FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
 USERS = 250
 """Who work in the shops; customers' own accounts follow."""
 SHOPS = 3
+BRANCHES = 60
+"""Further shops of the chain, of which there are figures only, for so many …"""
+DAYS = 14
+"""… days."""
 ENDPOINTS = 25
 POPULAR = 300
 """Models that are brought in."""
@@ -119,6 +125,11 @@ def fill(database: Database, bookings: int = 4000) -> None:
         many(database, WebhookEndpoint, [_endpoint(n) for n in range(ENDPOINTS)])
         many(database, WebhookDelivery, [_delivery(n) for n in range(UNTOLD, bookings)])
         many(database, LiveSession, [_socket(n, bookings) for n in range(bookings)])
+        many(database, Shop, [_shop(n) for n in range(SHOPS, SHOPS + BRANCHES)])
+        branches = [shop.id for shop in Shop.select(Shop.id).bind(database) if shop.id not in shops]
+        for n in range(DAYS):
+            day = (FIRST - timedelta(days=n + 1)).date()
+            FigureRepository(database).keep(day, branches, [row for shop in branches for row in _figures(shop)])
     analyse(database)
 
 
@@ -147,6 +158,8 @@ def work(database: Database, rounds: int = 5) -> None:
         bookings.by_reference(f"RV-{n:08}")
         bookings.history_of(n + 1)
         slots.busy([1, 2], day, day + timedelta(days=7), day)
+        with database.atomic():  # two hours
+            slots.take(1, [day + timedelta(minutes=15 * (8 * n + step)) for step in range(8)], n + 1, None)
         happened = BookingHistory.at.between(day, day + timedelta(1))
         run(database, BookingHistory.select(BookingHistory.booking).where(happened))
         run(database, Notification.select(Notification.id).where(Notification.sent_at.between(day, day + timedelta(1))))
@@ -255,6 +268,14 @@ def _shop(n: int) -> dict[str, Any]:
         "slug": f"branch-{n}", "name": f"Branch {n}", "timezone": "Europe/London", "currency": "GBP",
         "created_at": FIRST, "updated_at": FIRST,
     }  # fmt: skip
+
+
+def _figures(shop: int) -> list[dict[str, Any]]:
+    """A day's."""
+    return [
+        figure(shop, Measure.REVENUE, "GBP", 9, 99_900), figure(shop, Measure.STATUS, "completed", 9),
+        figure(shop, Measure.MADE, "", 9), figure(shop, Measure.TECHNICIAN, str(shop), 9, 540),
+    ]  # fmt: skip
 
 
 def _endpoint(n: int) -> dict[str, Any]:

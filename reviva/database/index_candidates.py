@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
-from itertools import product
+from itertools import combinations, product
 
 from reviva.database.index_uses import Use
 
@@ -50,10 +50,11 @@ def candidates(use: Use) -> Iterator[Candidate]:
     bases = [tuple(use.equal), *((column,) for column in (*use.equal, *use.joined)), ()]
     bases += [(*use.equal, column) for column in use.joined if use.equal]
     bases += [(condition.split(" ")[0], *use.equal) for condition in use.fixed if " = " in condition]
+    pairs = list(combinations(use.joined, 2))  # both may be told, by conditions on the tables that they are joined to
     tails = [order, *((column,) for column in use.ranges), ()]
     wheres = dict.fromkeys(("", *_wheres(use)))
-    for base in dict.fromkeys(bases):
-        for tail in dict.fromkeys(tails):
+    for base in dict.fromkeys((*bases, *pairs)):
+        for tail in dict.fromkeys(tails) if base in bases else [()]:  # of several rows joined, none has the order
             columns = tuple(dict.fromkeys((*base, *(c for c in tail if c.split(" ")[0] not in base))))[:WIDEST]
             for where in wheres:
                 made = Candidate(use.table, columns, where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -16,7 +16,8 @@ SAMPLE = 10_000
 FEW_ROWS = 1000
 """In a table of fewer rows no index is missed."""
 GROWN = 300_000
-"""A table of more is judged as if it had so many: what a few thousand rows forgive, a shop that has grown does not."""
+"""A table of more that rows are added to is judged as if it had so many: what a few thousand rows forgive, a shop that
+has grown does not."""
 FEW_VALUES = 50
 RAREST = 0.01
 """Of a column with `FEW_VALUES` at most the rarest is asked for that so great a part of the rows has: what is open, not
@@ -40,9 +41,11 @@ class Plan:
     indexes: frozenset[str]
 
 
-def grown(rows: int) -> int:
-    """The rows that a table is judged at."""
-    return max(rows, GROWN) if rows >= FEW_ROWS else rows
+def judged(rows: Mapping[str, int], growing: Container[str]) -> dict[str, int]:
+    """The rows that each table is judged at."""
+    return {
+        table: max(count, GROWN) if count >= FEW_ROWS and table in growing else count for table, count in rows.items()
+    }
 
 
 class Trial(Protocol):
@@ -51,7 +54,10 @@ class Trial(Protocol):
     basis: str
     """What the planner's word rests on."""
     least: float
-    """A saving of less is none, in the units of its plans' costs."""
+    """A saving of less is none, in the units of its plans' costs …"""
+    entering: float
+    """… and as much must be saved for each row that was written meanwhile: about what it costs to find one by an index.
+    One that was removed is in no hurry."""
 
     def plan(self, sql: str) -> Plan | None:
         """The plan of a statement with whatever parameters; None where it has none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from math import inf
 from typing import Any
@@ -13,18 +13,18 @@ from peewee import Database
 
 from reviva.database.index_candidates import Candidate
 from reviva.database.index_catalog import indexes
-from reviva.database.index_plan import FEW_VALUES, GROWN, RAREST, SAMPLE, Plan, Trial, grown, runnable
+from reviva.database.index_plan import FEW_VALUES, GROWN, RAREST, SAMPLE, Plan, Trial, judged, runnable
 
 
 @contextmanager
-def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterator[Trial]:
+def trial(database: Database, rows: dict[str, int], wanted: set[str], growing: Container[str]) -> Iterator[Trial]:
     """Over an open connection that is in no transaction. Raises peewee's errors where temporary tables are refused."""
     installed = database.execute_sql("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'").fetchone()
     database.begin()
     try:
         # Plans for whatever parameters: the same statement is asked for all statuses, not for a certain one.
         database.execute_sql("SET LOCAL plan_cache_mode = force_generic_plan")
-        yield _Hypothetical(database) if installed else _Copied(database, rows, wanted)
+        yield _Hypothetical(database) if installed else _Copied(database, rows, wanted, growing)
     finally:
         database.rollback()
         if installed:  # its indexes are the connection's, whatever becomes of the transaction
@@ -34,6 +34,7 @@ def trial(database: Database, rows: dict[str, int], wanted: set[str]) -> Iterato
 class _Postgres:
     basis = ""
     least = 5.0
+    entering = 4.0
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -103,16 +104,17 @@ class _Hypothetical(_Postgres):
 class _Copied(_Postgres):
     """Temporary tables hide those of the same names; they hold a sample in its physical order, analysed."""
 
-    basis = f"temporary copies with a sample of each table, and statistics as of {GROWN:,} rows or more"
+    basis = f"temporary copies with a sample of each table, and statistics as of {GROWN:,} rows where it grows"
 
-    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
+    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str], growing: Container[str]) -> None:
         super().__init__(database)
         self._scale: dict[str, float] = {}
-        self._judged: dict[str, int] = {}
+        self._judged = judged(rows, growing)
         self._growth: dict[str, float] = {}
         ((version,),) = self._run("SHOW server_version_num")
         self._tell = _TELL if int(version) >= 180000 else _TELL_AS_SUPERUSER
         ((self._schema,),) = self._run("SELECT current_schema()")
+        self._visible = dict(self._run(_VISIBLE))
         real = {index._replace(name=""): index.name for index in indexes(database)}
         for table in sorted(wanted & rows.keys()):
             part = min(100.0, 100.0 * SAMPLE * 1.2 / max(rows[table], 1))
@@ -124,7 +126,6 @@ class _Copied(_Postgres):
             self._run(f'ANALYZE pg_temp."{table}"')
             ((copied,),) = self._run(f'SELECT COUNT(*) FROM pg_temp."{table}"')
             self._scale[table] = rows[table] / copied if copied else 1.0
-            self._judged[table] = grown(rows[table]) if copied else 0
             self._growth[table] = self._judged[table] / copied if copied else 1.0
         # Rows that were just inserted wait in a list that makes a GIN index look slow until the next vacuum.
         self._run(
@@ -137,7 +138,7 @@ class _Copied(_Postgres):
                 for value in some:
                     self._values[table, column, how] = "'" + value.replace("'", "''").replace("%", "%%") + "'"
         there = indexes(database, "pg_my_temp_schema()")
-        for table in self._judged:
+        for table in self._growth:
             self._grow(table, *(index.name for index in there if index.table == table and index.where))
         self._real = {index.name: real.get(index._replace(name=""), index.name) for index in there}
 
@@ -162,12 +163,14 @@ class _Copied(_Postgres):
         return int(size * max(1.0, self._scale[candidate.table]))
 
     def _grow(self, table: str, *made: str) -> None:
-        """Lets the planner believe in as many rows of a table and of new indexes as it is judged at."""
+        """Lets the planner believe in as many rows of a table and of new indexes as it is judged at, and in as many
+        that vacuum has seen."""
         self._run("SAVEPOINT advice")
         try:
-            self._run(self._tell.format(name=table, rows=self._judged[table]))
+            visible = f"relpages * {self._visible.get(table, 0):f}"
+            self._run(self._tell.format(name=table, rows=self._judged[table], visible=visible))
             for name in made:  # a partial one has a number of its own
-                self._run(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}"))
+                self._run(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}", visible=0))
         except peewee.PeeweeException:  # before PostgreSQL 18 only a superuser may: others are judged as they are
             self._run("ROLLBACK TO advice")
 
@@ -177,12 +180,20 @@ _VALUES = f"""
            histogram_bounds::text::text[]
     FROM pg_stats WHERE schemaname = pg_my_temp_schema()::regnamespace::text
 """
+_VISIBLE = """
+    SELECT relname, relallvisible::float / GREATEST(relpages, 1) FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+"""
+"""The part of each table that need not be looked at where an index has all that is asked for."""
 _TELL = """
     SELECT pg_restore_relation_stats('schemaname', pg_my_temp_schema()::regnamespace::text,
-                                     'relname', '{name}', 'reltuples', ({rows})::real)
+                                     'relname', '{name}', 'reltuples', ({rows})::real,
+                                     'relallvisible', ({visible})::integer)
     FROM pg_class WHERE oid = 'pg_temp."{name}"'::regclass
 """
-_TELL_AS_SUPERUSER = "UPDATE pg_class SET reltuples = {rows} WHERE oid = 'pg_temp.\"{name}\"'::regclass"
+_TELL_AS_SUPERUSER = (
+    "UPDATE pg_class SET reltuples = {rows}, relallvisible = {visible} WHERE oid = 'pg_temp.\"{name}\"'::regclass"
+)
 
 
 def numbered(sql: str) -> tuple[str, int]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from math import inf, log2
+from collections.abc import Container
+from math import inf, log2, prod
 from typing import Any
 
 from peewee import Database
 
 from reviva.database.index_candidates import Candidate
-from reviva.database.index_plan import FEW_VALUES, GROWN, LISTED, PAGE, RAREST, SAMPLE, Plan, folded, grown, runnable
+from reviva.database.index_plan import FEW_VALUES, GROWN, LISTED, PAGE, RAREST, SAMPLE, Plan, folded, judged, runnable
 from reviva.database.index_uses import Reading, Use, read
 
 _STEP = re.compile(r"(?P<how>SCAN|SEARCH) (?P<table>\w+)(?P<rest>.*)")
@@ -35,10 +36,11 @@ class SQLiteTrial:
     """Nothing of it reaches a disk: the sample holds what the shop holds."""
 
     least = 200.0
+    entering = 10.0
 
-    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str]) -> None:
+    def __init__(self, database: Database, rows: dict[str, int], wanted: set[str], growing: Container[str]) -> None:
         self._real = rows
-        self._rows = {table: grown(count) for table, count in rows.items()}
+        self._rows = judged(rows, growing)
         self._scratch = sqlite3.connect(":memory:", isolation_level=None)
         self._distinct: dict[tuple[str, tuple[str, ...], str], float] = {}
         self._parts: dict[tuple[str, str], float] = {}
@@ -58,7 +60,7 @@ class SQLiteTrial:
             self._note(table, None, str(max(self._rows[table], 1)))
             self._scratch_indexes(table)
         self._reload()
-        self.basis = f"a copy in memory with a sample of each table, and statistics as of {GROWN:,} rows or more"
+        self.basis = f"a copy in memory with a sample of each table, and statistics as of {GROWN:,} rows where it grows"
 
     def plan(self, sql: str) -> Plan | None:
         """None for what is not a statement any more."""
@@ -182,9 +184,8 @@ class SQLiteTrial:
             if step is None:
                 below = self._cost(id, children, reading, one if "SCALAR" in detail else inf, one)
                 read_rows += below * (loops if detail.startswith("CORRELATED") else 1)
-                sorted_rows += (
-                    loops * (1 + log2(loops + 1) / 8) if detail.startswith("USE TEMP B-TREE FOR ORDER") else 0
-                )
+                if detail.startswith(f"USE TEMP B-TREE FOR {'GROUP' if reading.grouped else 'ORDER'}"):
+                    sorted_rows += loops * (1 + log2(loops + 1) / 8)  # of what is grouped, few are left to be sorted
                 continue
             visited, left = self._step(reading.aliases.get(step["table"], step["table"]), step, reading)
             read_rows += loops * visited
@@ -208,7 +209,7 @@ class SQLiteTrial:
         elif "rowid=?" in step["rest"] or "(" not in step["rest"]:
             visited = 1.0  # without a condition it is the least or the greatest of an index
         else:
-            visited = numbers[min(len(used), len(numbers) - 1)] if numbers else rows
+            visited = self._met(table, use, used, numbers) if numbers else rows
             for column in used:  # the statistics tell of a value like any other
                 visited *= self._asked(use, column, where) * self._guess(table, column)
             skipped = re.findall(r"ANY\((\w+)\)", step["rest"])
@@ -226,6 +227,13 @@ class SQLiteTrial:
                 left *= self._part(table, condition)
         # What was looked up one by one is only looked at: most of it may be sorted out.
         return max(visited, 1.0), max(left, 0.0 if step["how"] == "SEARCH" and visited <= 1 else min(visited, 1.0))
+
+    def _met(self, table: str, use: Use, used: list[str], numbers: list[float]) -> float:
+        """The rows of an index that have the same values in the columns used. Values of several tables meet by chance:
+        those that no row has together are looked for too."""
+        if len(used) > 1 and set(used) <= set(use.joined) - set(use.equal):
+            return numbers[0] / prod(self.distinct(table, (column,)) for column in used)
+        return numbers[min(len(used), len(numbers) - 1)]
 
     def _asked(self, use: Use, column: str, where: str) -> float:
         """The part of a table, or of a partial index, that has a value of a column which is asked for."""

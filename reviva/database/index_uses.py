@@ -52,6 +52,7 @@ class Reading:
     uses: dict[str, Use]
     """By table."""
     limited: bool
+    grouped: bool
 
 
 def read(sql: str) -> Reading:
@@ -78,7 +79,7 @@ def read(sql: str) -> Reading:
     for use in uses.values():  # a column that is told as it stands needs no value besides
         told = {condition.split(" ")[0] for condition in use.fixed if " = " in condition}
         use.equal = [column for column in use.equal if column not in told]
-    return Reading(aliases, uses, " LIMIT " in sql)
+    return Reading(aliases, uses, " LIMIT " in sql, " GROUP BY " in sql)
 
 
 def _condition(use: Use, match: re.Match[str], other: Use | None) -> None:

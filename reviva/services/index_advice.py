@@ -30,13 +30,17 @@ SOME_ROWS = 2500
 GAIN = 0.5
 """An index must leave no more than this part of a statement's cost, and save what the trial calls `least` …"""
 SELDOM = 0.0001
-"""… which counts only if the statement makes up this part of all that was asked …"""
+"""… which counts only if the statement makes up this part of all that was asked."""
+CHANGED = 0.1
+"""A table of which this part was written meanwhile is one that grows, even where no INSERT is counted: those that wait
+for their COMMIT are not."""
 FEW_ALIKE = 5
 """Rows that have the same values in an index's first columns, so that more of them would tell nothing apart."""
-WRITING = 1.0
-"""… and more than this must be saved for each row that was written meanwhile; one that was removed is in no hurry."""
 WATCHED = timedelta(days=7)
 """So long statements must have been counted before an index is called unused."""
+
+
+_WRITES = re.compile(r'(?:(?P<adds>INSERT (?:OR IGNORE )?INTO)|UPDATE) "?(?P<table>\w+)')
 
 
 @dataclass(slots=True)
@@ -61,7 +65,9 @@ class Findings:
     references: list[tuple[str, str, str]]
     asked: list[Asked]
     written: dict[str, int] = field(default_factory=dict)
-    """Rows written by table."""
+    """Rows written by table …"""
+    growing: set[str] = field(default_factory=set)
+    """… and the tables that there will be more in: a catalog that is hardly ever changed stays as it is."""
     watched: timedelta = timedelta(0)
 
 
@@ -78,7 +84,7 @@ class IndexAdvice:
             wanted = {table for asked in found.asked if asked.tables & large for table in asked.tables}
             missing: list[Row] = []
             if wanted:
-                with trial(self.database, found.rows, wanted) as place:
+                with trial(self.database, found.rows, wanted, found.growing) as place:
                     for asked in found.asked:
                         asked.before = asked.after = place.plan(asked.sql) if asked.tables <= wanted else None
                     missing = Missing(place, found, large).items(self._concurrently)
@@ -101,11 +107,10 @@ class IndexAdvice:
         )  # fmt: skip
         if stored:
             found.watched = clock.now() - min(row["since"] for row in stored)
+        _changes(calls, found)
         for sql, counts in sorted(calls.items(), key=lambda each: -each[1]["seconds"])[:MOST_STATEMENTS]:
-            if written := re.match(r'(?:INSERT (?:OR IGNORE )?INTO|UPDATE) "?(\w+)', sql):
-                found.written[written[1]] = found.written.get(written[1], 0) + max(counts["rows"], 0)
-            if not sql.startswith("INSERT"):
-                found.asked.append(Asked(sql, counts["calls"], frozenset(read(sql).uses)))
+            if reads := _read_by(sql):
+                found.asked.append(Asked(reads, counts["calls"], frozenset(read(reads).uses)))
             if sql.startswith("DELETE FROM"):
                 found.asked += _references(sql, counts["rows"], found)
         seldom = SELDOM * sum(counts["calls"] for counts in calls.values())
@@ -182,7 +187,7 @@ class Missing:
 
     def _price(self, candidate: Candidate) -> float:
         """What an index must save over all that was asked."""
-        return WRITING * self.found.written.get(candidate.table, 0)
+        return self.place.entering * self.found.written.get(candidate.table, 0)
 
     def items(self, concurrently: bool) -> list[Row]:
         """A recommendation for each index that is left in the end."""
@@ -283,6 +288,26 @@ def _covers(other: LiveIndex, index: LiveIndex) -> bool:
     if index.unique or other.columns[: len(index.columns)] != index.columns:
         return False
     return len(other.columns) > len(index.columns) or other.unique or other.name < index.name
+
+
+def _changes(calls: dict[str, Row], found: Findings) -> None:
+    """Tells what is written, from all statements that were counted."""
+    added = set()
+    for sql, counts in calls.items():
+        if match := _WRITES.match(sql):
+            table = match["table"]
+            found.written[table] = found.written.get(table, 0) + max(counts["rows"], 0)
+            if match["adds"]:
+                added.add(table)
+    changed = {table for table, rows in found.written.items() if rows >= CHANGED * found.rows.get(table, 0)}
+    found.growing = added | changed
+
+
+def _read_by(sql: str) -> str:
+    """What a statement reads by: of an INSERT its SELECT. Empty for none."""
+    if not sql.startswith("INSERT"):
+        return sql
+    return "SELECT " + sql.partition(") SELECT ")[2] if ") SELECT " in sql else ""
 
 
 def _references(sql: str, rows: int, found: Findings) -> list[Asked]:

@@ -83,6 +83,9 @@ TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "notification_user": ("notification", ("user_id",)),
     "user_account_role": ("user_account", ("role", "id")),
     "live_session_closed": ("live_session", ("closed_at",)),
+    "device_model_brand": ("device_model", ("brand_id", "category_id")),
+    "day_figure_measure": ("day_figure", ("measure", "day")),
+    "webhook_delivery_created": ("webhook_delivery", ("created_at",)),
 }
 
 
@@ -140,6 +143,21 @@ def test_an_index_that_nothing_uses_is_told_after_a_week(database: Database) -> 
     finally:
         for name in ("extra_unused", "extra_unique", "extra_small"):
             database.execute_sql(f"DROP INDEX {name}")
+
+
+def test_an_index_that_an_insert_reads_by_is_used(database: Database) -> None:
+    service = StatementService(database, slow_query_ms=60_000)
+    service.monitor.take()
+    database.execute_sql("CREATE INDEX extra_ends ON booking (ends_at)")
+    try:
+        assert unused(database) == ["extra_ends"]
+        chosen = f'SELECT "t1"."reference" FROM "booking" AS "t1" WHERE ("t1"."ends_at" = {database.param})'
+        service.monitor.note(monitor.current(), f'INSERT INTO "event" ("topic") {chosen}', (1,), 0.001, 5)
+        service.flush()
+        assert unused(database) == []
+    finally:
+        database.execute_sql("DROP INDEX extra_ends")
+        database.execute_sql('DELETE FROM statement_count WHERE statement LIKE \'INSERT INTO "event" ("topic")%%\'')
 
 
 def test_a_delete_misses_the_index_of_a_foreign_key(database: Database, without: Callable[..., list[Row]]) -> None:

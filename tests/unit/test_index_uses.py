@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reviva.database.index_candidates import Candidate, candidates, natural
-from reviva.database.index_plan import folded, grown, runnable
+from reviva.database.index_plan import folded, judged, runnable
 from reviva.database.index_trial_postgres import numbered
 from reviva.database.index_uses import Use, read
 
@@ -149,4 +149,13 @@ def test_a_value_that_a_shop_asks_for_stands_where_its_column_is_compared_so(mar
 
 
 def test_a_small_table_is_judged_as_it_is_and_a_larger_one_as_if_it_had_grown() -> None:
-    assert [grown(rows) for rows in (0, 999, 1000, 299_999, 2_000_000)] == [0, 999, 300_000, 300_000, 2_000_000]
+    rows = {"none": 0, "few": 999, "some": 1000, "more": 299_999, "many": 2_000_000}
+    assert judged(rows, rows) == {**rows, "some": 300_000, "more": 300_000}
+    assert judged(rows, {"more"}) == {**rows, "more": 300_000}
+
+
+def test_what_is_joined_to_two_tables_may_be_found_by_both_without_an_order() -> None:
+    use = Use("a", joined=["b", "c", "d"], order=[("e", False)])
+    found = [candidate.columns for candidate in candidates(use)]
+    assert [columns for columns in found if "e" in columns] == [("e",), ("b", "e"), ("c", "e"), ("d", "e")]
+    assert [columns for columns in found if len(columns) > 1 and "e" not in columns] == [(*"bc",), (*"bd",), (*"cd",)]
