@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import requests
 
 from tests.api.conftest import ROOT, free_port
+from tests.waiting import until
 
 
 def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,6 +36,13 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: P
     assert "REVIVA_POOL_MAX" in ended.stderr
 
 
+def serves(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
 def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     port = free_port()
     server = subprocess.Popen(
@@ -45,12 +52,7 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(200):
-            try:
-                if requests.get(f"{url}/healthz", timeout=5).ok:
-                    break
-            except requests.ConnectionError:
-                time.sleep(0.05)
+        until(lambda: serves(url), 60)
         page = requests.get(f"{url}/api/docs", timeout=5)
         assert page.headers["Content-Type"].startswith("text/html")
         assert "script-src 'self'" in page.headers["Content-Security-Policy"]
