@@ -15,7 +15,8 @@ def email_key(email: str) -> str:
     if email.isascii() and email.isprintable():  # most are, and need none of the rest
         return email.lower().replace(" ", "")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", email).casefold())
-    return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "CZ")
+    seen = "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "CZ")
+    return seen if seen == email else email_key(seen)  # what can't be seen may have kept a letter and its accent apart
 
 
 def e164(phone: str, region: str, field: str = "phone") -> str:
