@@ -59,6 +59,8 @@ class Plan:
     jobs: tuple[Job, ...]
     first: dict[str, int]
     """The first free id of each table."""
+    instants_end: str
+    """What follows the whole seconds of an instant in the lines."""
 
     @property
     def today(self) -> date:

@@ -87,11 +87,11 @@ def reference(id: int) -> str:
 
 
 class Clockface:
-    """Times as text, put together from days and seconds of the day that are spelt once."""
+    """Times as text, put together from days and seconds of the day that are spelt once; `end` is how each ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, end: str) -> None:
         self.days = [f"{EPOCH + n * DAY} " for n in range(50_000)]
-        self.seconds = [f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}.000000+00:00" for s in range(A_DAY)]
+        self.seconds = [f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}{end}" for s in range(A_DAY)]
         self._steps: dict[int, list[str]] = {}
 
     def __call__(self, at: int) -> str:
@@ -157,7 +157,7 @@ class Writer:
     """Makes lines of appointments: one f-string a row, for making a million bookings is mostly spelling them."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.rng, self.text = plan, Random(), Clockface()
+        self.plan, self.rng, self.text = plan, Random(), Clockface(plan.instants_end)
         self.next: dict[str, int] = {}
         self.lines: dict[str, list[str]] = {}
         self.kept_from = -(-(plan.now - TOLD_DAYS * A_DAY) // STEP) * STEP
