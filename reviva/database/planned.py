@@ -15,7 +15,7 @@ import peewee
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
 
-from reviva.database.failures import NO_PLAN, is_connection_lost, sqlstate
+from reviva.database.failures import NO_PLAN, sqlstate
 from reviva.database.monitored import Monitored
 from reviva.database.statement import Kept
 
@@ -24,6 +24,8 @@ MOST: Final = 200
 
 TOO_BIG: Final = "22003"
 """A number is none of its column's type: for a plan that is an error, else it is one that no row has."""
+NOT_UNDERSTOOD: Final = "42"
+"""How the errors begin that a statement meets each time that it is planned; any other may pass."""
 
 _PLACE: Final = re.compile("%s|%%")
 
@@ -97,8 +99,8 @@ class Planned(Monitored):
                     given = ", ".join(["%s"] * (next(places) - 1))
                     plans.runs[sql] = f"EXECUTE {name} ({given})" if given else f"EXECUTE {name}"
             except psycopg2.Error as problem:
-                if not is_connection_lost(problem):
+                if str(problem.pgcode).startswith(NOT_UNDERSTOOD):
                     self._plain.add(sql)
-                    if inside:
-                        with suppress(psycopg2.Error):
-                            cursor.execute("ROLLBACK TO plan; RELEASE plan")
+                if inside:
+                    with suppress(psycopg2.Error):
+                        cursor.execute("ROLLBACK TO plan; RELEASE plan")

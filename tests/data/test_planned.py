@@ -177,3 +177,15 @@ def test_each_connection_of_a_pool_has_its_own(database: Any, url: str) -> None:
             assert (names(pool), plans(pool)) == (["ann", "ben"], [])
     finally:
         pool.stop(1)
+
+
+def test_what_fails_for_another_reason_is_planned_the_next_time(database: Any) -> None:
+    names(database)
+    database.begin()
+    for attempt in (lambda: database.execute_sql("SELECT nothing FROM nowhere"), lambda: names(database)):
+        with pytest.raises(peewee.PeeweeException):  # of a transaction that failed nothing more is heard
+            attempt()
+    database.rollback()
+    assert plans(database) == []
+    assert names(database) == ["ann", "ben"]
+    assert len(plans(database)) == 1
