@@ -42,7 +42,7 @@ class Late(Monitored):
         if not late:
             return super().commit()
         began = perf_counter()
-        text = "; ".join([*(sql for sql, _ in late), "COMMIT"])
+        text = "; ".join([*(self.spelt(sql) for sql, _ in late), "COMMIT"])
         self._execute_cursor(text, [value for _, params in late for value in params])
         self.monitor.note(current(), "COMMIT", None, perf_counter() - began, 0)
         return None

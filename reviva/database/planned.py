@@ -48,19 +48,21 @@ class Planned(Monitored):
         self._plain: set[str] = set()
         super().__init__(*args, **kwargs)
 
+    def spelt(self, sql: str) -> str:
+        """How a statement is sent: by its plan where it has one."""
+        return (self._run_of(sql) if type(sql) is Kept else None) or sql
+
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
-        """Run a statement, by its plan where it has one."""
+        """Run a statement, or what else is known to give the same."""
         peewee_own: Any = super()
-        run = self._run_of(sql) if type(sql) is Kept else None
-        if run is None:
-            return peewee_own._execute_cursor(sql, params, **options)
-        connection = self._state.conn
+        sent, connection = self.spelt(sql), self._state.conn
         try:
-            return peewee_own._execute_cursor(run, params, **options)
+            return peewee_own._execute_cursor(sent, params, **options)
         except peewee.PeeweeException as problem:
-            if sqlstate(problem) in NO_PLAN:
+            state = sqlstate(problem)
+            if state in NO_PLAN:
                 self._plans[connection] = Plans(direct=False)  # it is not the server that it was
-            elif sqlstate(problem) != TOO_BIG:
+            if sent is sql or state not in (*NO_PLAN, TOO_BIG):
                 raise
             if connection.get_transaction_status() == TRANSACTION_STATUS_INERROR:
                 raise  # and whoever can begins the transaction again

@@ -15,9 +15,9 @@ from reviva import clock
 from reviva.database import planned
 from reviva.database.connection import open_database
 from reviva.database.pool import PooledPostgres
-from reviva.database.statement import Among, Param, Statement
+from reviva.database.statement import Among, Param, Statement, insert_late
 from reviva.database.units import retrying
-from reviva.models import User
+from reviva.models import Throttle, User
 from reviva.repositories.user import UserRepository
 from tests import databases
 from tests.postgres import execute
@@ -189,3 +189,21 @@ def test_what_fails_for_another_reason_is_planned_the_next_time(database: Any) -
     assert plans(database) == []
     assert names(database) == ["ann", "ben"]
     assert len(plans(database)) == 1
+
+
+def test_what_goes_with_the_commit_is_planned_too_and_comes_with_it_or_not_at_all(database: Any) -> None:
+    done: list[int] = []
+
+    def work(n: int) -> None:
+        with database.atomic():
+            insert_late(database, Throttle, key=f"k{n}", failures=n, updated_at=clock.now())
+        done.append(n)
+
+    for n in range(4):
+        work(n)
+    assert [plan for plan in plans(database) if "throttle" in plan]
+    database.execute_sql("DEALLOCATE ALL")
+    retrying(database, lambda: work(4))
+    assert done == [0, 1, 2, 3, 4]
+    found = database.execute_sql("SELECT key, failures FROM throttle ORDER BY key").fetchall()
+    assert found == [(f"k{n}", n) for n in range(5)]
