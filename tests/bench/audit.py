@@ -36,7 +36,7 @@ from tests import databases
 from tests.people import COMMAND, make_booking, services_over
 from tests.workshop import MODEL, furnish
 
-WRITERS, SECONDS, ROUNDS = 16, 2.0, 10
+WRITERS, SECONDS, ROUNDS = 16, 5.0, 8
 Turn = Callable[[int], object]
 """Writes for the n-th time."""
 
