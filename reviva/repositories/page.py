@@ -16,7 +16,7 @@ from peewee import SQL, Database, Expression, Field, Select, Tuple
 
 from reviva import clock
 from reviva.database.fields import UTCField
-from reviva.database.statement import Param, Row, Statement, compile_query
+from reviva.database.statement import Compiled, Param, Row, Statement, compile_query
 from reviva.errors import Invalid
 from reviva.paging import ListQuery, Page
 
@@ -121,7 +121,8 @@ def fetch(
         if (missing := limit + 1 - len(rows)) > 0:
             before = bound["offset"] + len(rows)
             if numbered and before and not rows:
-                before = count(database, lambda: (counted or build)().where(keys[0].node.is_null(False)), bound)
+                having = (counted or build)().where(keys[0].node.is_null(False))
+                before = count(database, compile_query(having, database), bound)
             if place is not None and place[0] is not None:
                 place = None
             rows += read(True, limit=missing, offset=max(0, bound["offset"] - before))
@@ -185,21 +186,19 @@ def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, A
     key, now = (compiled.sql, repr(compiled.bind(bound))), clock.monotonic()
     if key in known and now - known[key][0] <= FRESH_SECONDS:
         return known[key][1]
-    total = count(database, lambda: build().limit(COUNTED + 1), bound)
+    total = count(database, compiled, bound, f" LIMIT {COUNTED + 1}")
     if total > COUNTED:
-        total = count(database, build, bound)
+        total = count(database, compiled, bound)
         if len(known) >= MOST_TOTALS:
             known.clear()
         known[key] = now, total
     return total
 
 
-def count(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
-    """How many rows a select has."""
-    compiled = compile_query(build(), database)
-    return int(
-        database.execute_sql(f"SELECT COUNT(*) FROM ({compiled.sql}) AS listed", compiled.bind(bound)).fetchone()[0]
-    )
+def count(database: Database, compiled: Compiled, bound: Mapping[str, Any], end: str = "") -> int:
+    """How many rows a select has, with `end` behind it."""
+    query = f"SELECT COUNT(*) FROM ({compiled.sql}{end}) AS listed"
+    return int(database.execute_sql(query, compiled.bind(bound)).fetchone()[0])
 
 
 def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:
