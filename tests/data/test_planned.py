@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import peewee
@@ -13,13 +10,11 @@ from peewee import fn
 
 from reviva import clock
 from reviva.database import planned
-from reviva.database.connection import open_database
 from reviva.database.pool import PooledPostgres
 from reviva.database.statement import Among, Param, Statement, insert_late
 from reviva.database.units import retrying
 from reviva.models import Throttle, User
 from reviva.repositories.user import UserRepository
-from tests import databases
 from tests.postgres import execute
 
 NAMED = Statement(lambda: User.select(User.id, User.name).where(Among(User.id, "ids")).order_by(User.id))
@@ -27,22 +22,24 @@ RENAMED = Statement(lambda: User.update({User.name: Param("name")}).where(User.e
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
-    with databases.new_url("postgresql", tmp_path) as url:
-        yield url
+def backend() -> str:
+    """SQLite keeps no plans: its driver keeps statements by itself."""
+    return "postgresql"
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Any]:
-    opened = open_database(url)
-    opened.connect()
-    with closing(opened):
-        now = clock.now()
-        UserRepository(opened).create_many(
-            {"email": name, "email_key": name, "name": name, "role": "manager", "created_at": now, "updated_at": now}
-            for name in ("ann", "ben")
-        )
-        yield opened
+def url(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+def database(database: Any) -> Any:
+    now = clock.now()
+    UserRepository(database).create_many(
+        {"email": name, "email_key": name, "name": name, "role": "manager", "created_at": now, "updated_at": now}
+        for name in ("ann", "ben")
+    )
+    return database
 
 
 def names(database: Any) -> list[str]:
