@@ -20,6 +20,7 @@ from reviva.retry import delays
 PRAGMAS: Final = {
     "journal_mode": "wal",
     "foreign_keys": 1,
+    "cache_size": -8_000,  # KiB for each connection; what is not in it the system still has in memory
     "synchronous": "full",  # an acknowledged booking survives a power cut
     "temp_store": "memory",
     "secure_delete": 1,  # who was erased must not be readable in the file's free space
@@ -36,15 +37,13 @@ SPIN: Final = 0.05
 class SQLite(MonitoredSQLite, SqliteDatabase):
     """Every transaction is IMMEDIATE, and a lock keeps the process's writers in line: none fails in its middle."""
 
-    cached = 8_000
-    """KiB of pages that a connection keeps: a command that goes through everything meets hardly one twice."""
     field_types = {**SqliteDatabase.field_types, "UTC": "TEXT", "DATE": "TEXT", "FLOAT": "REAL"}
 
     def __init__(self, path: str, **kwargs: Any) -> None:
         if sqlite3.sqlite_version_info < OLDEST:
             raise SettingError(f"SQLite {sqlite3.sqlite_version} is too old: 3.37 or newer is needed")
         super().__init__(
-            path, pragmas={**PRAGMAS, "cache_size": -self.cached}, timeout=SPIN, lock_type="IMMEDIATE",
+            path, pragmas=PRAGMAS, timeout=SPIN, lock_type="IMMEDIATE",
             returning_clause=True, autoconnect=False, check_same_thread=False, **kwargs,
         )  # fmt: skip
         self.path = path
@@ -94,8 +93,6 @@ class SQLite(MonitoredSQLite, SqliteDatabase):
 
 class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two agree, the stubs of `init` do not
     """The same with its connections kept open: a new one would begin with a cold cache for each request."""
-
-    cached = 32_000
 
     def __init__(self, path: str, *, max_connections: int, timeout: float) -> None:
         """`timeout` is how many seconds a connection is waited for."""

@@ -99,33 +99,25 @@ def fetch(
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
-    place = read_cursor(wanted.after, keys) if wanted.after is not None and not numbered else None
-    bound = {**(values or {}), "limit": limit + 1, "offset": ((wanted.page or 1) - 1) * limit}
-    bound.update((f"after_{n}", value) for n, value in enumerate(place or ()))
+    start = read_cursor(wanted.after, keys) if wanted.after is not None and not numbered else None
+    skipped = ((wanted.page or 1) - 1) * limit
 
-    def read(part: bool | None, **more: int) -> list[Row]:
-        nulls = tuple(value is None for value in place) if place is not None else None
+    def read(part: bool | None, place: Sequence[Any] | None, most: int = limit + 1, offset: int = skipped) -> list[Row]:
+        nulls = None if place is None else tuple(value is None for value in place)
         form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
         statement = _listings.get(form) if shape is not None else None
         if statement is None:
             statement = compose(build, keys, nulls, numbered, part, branches, kept=shape is not None)
             if shape is not None:
                 _listings[form] = statement
-        given = bound | more
-        return statement.all(database, **given, most=given["limit"] + given["offset"])
+        after = {f"after_{n}": value for n, value in enumerate(place or ())}
+        return statement.all(database, **(values or {}), **after, limit=most, offset=offset, most=most + offset)
 
-    if not keys[0].nullable:
-        rows = read(None)
-    else:
-        rows = [] if place is not None and place[0] is None else read(False)
-        if (missing := limit + 1 - len(rows)) > 0:
-            before = bound["offset"] + len(rows)
-            if numbered and before and not rows:
-                having = (counted or build)().where(keys[0].node.is_null(False))
-                before = count(database, compile_query(having, database), bound)
-            if place is not None and place[0] is not None:
-                place = None
-            rows += read(True, limit=missing, offset=max(0, bound["offset"] - before))
+    def having() -> int:
+        select = (counted or build)().where(keys[0].node.is_null(False))
+        return count(database, compile_query(select, database), values or {})
+
+    rows = in_parts(read, start, limit + 1, skipped, having) if keys[0].nullable else read(None, start)
     more = len(rows) > limit
     del rows[limit:]
     names = [f"sort_{n}" for n in range(len(keys))]
@@ -133,8 +125,20 @@ def fetch(
     for row in rows:
         for name in names:
             del row[name]
-    total = total_of(database, counted or build, bound) if numbered else None
+    total = total_of(database, counted or build, values or {}) if numbered else None
     return Page(rows, following, total)
+
+
+def in_parts(
+    read: Callable[..., list[Row]], place: Sequence[Any] | None, most: int, skipped: int, having: Callable[[], int],
+) -> list[Row]:  # fmt: skip
+    """The rows that have what they are sorted by first, then those that lack it. `having` counts the former."""
+    behind = place is not None and place[0] is None
+    rows = [] if behind else read(False, place)
+    if len(rows) == most:
+        return rows
+    passed = having() if skipped and not rows else skipped + len(rows)
+    return rows + read(True, place if behind else None, most - len(rows), max(0, skipped - passed))
 
 
 def compose(
