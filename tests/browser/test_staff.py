@@ -177,6 +177,52 @@ def test_every_page_of_the_menu_opens_and_settings_are_saved(page: Page, server:
     assert next(each for each in repairs if each["slug"] == "screen")["price"]["amount"] == 9950
 
 
+def test_a_webhook_is_added_tried_given_another_secret_and_removed(page: Page, server: Server, password: str) -> None:
+    enter(page, password)
+    page.get_by_role("link", name="Webhooks").click()
+    expect(page.get_by_text("Nobody is told.")).to_be_visible()
+    page.get_by_role("link", name="Add a webhook").click()
+    page.get_by_label("Address").fill("http://hooks.invalid/")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Address")).to_have_attribute("aria-invalid", "true")
+    page.get_by_label("Address").fill("https://hooks.invalid/reviva")
+    page.get_by_label("Somebody is to do it").check()
+    page.get_by_role("button", name="Save").click()
+    first = page.locator("summary + p code").inner_text()
+    assert first.startswith("whsec_")
+    page.get_by_role("link", name="Go on").click()
+    expect(page.get_by_role("heading", name="https://hooks.invalid/reviva")).to_be_visible()
+    expect(page.locator(".heading .badge")).to_have_text("active")
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_role("cell", name="webhook.test")).to_be_visible()
+    admin = token(server, "admin@example.com", password)
+    (made,) = server.get("/api/webhooks", admin)["items"]
+    assert made["events"] == ["booking.assigned"]
+    until(lambda: server.get(f"/api/webhooks/{made['id']}/deliveries", admin)["items"][0]["attempts"], 10)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.get_by_role("cell", name=re.compile("^hooks.invalid:443: "))).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="A new secret").click()
+    expect(page.locator("summary + p code")).not_to_have_text(first)
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("Nobody is told.")).to_be_visible()
+    assert server.get("/api/webhooks", admin)["items"] == []
+
+
+def test_a_customer_is_asked_at_the_counter_what_they_want_to_hear(page: Page, server: Server, password: str) -> None:
+    made = server.post("/api/bookings", order(slots(server)[12]["starts_at"], 3)).json()
+    admin = token(server, "admin@example.com", password)
+    found = server.get(f"/api/customers?email={made['customer']['email']}", admin)["items"][0]
+    enter(page, password)
+    page.goto(f"{server.url}/staff#/customers/{found['id']}")
+    page.get_by_text("Messages that are wanted").click()
+    page.get_by_label("booking ready, by SMS").uncheck()
+    page.locator("details").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("Saved.")
+    wanted = server.get(f"/api/customers/{found['id']}/preferences", admin)["items"]
+    assert [(each["channel"], each["template"]) for each in wanted if not each["enabled"]] == [("sms", "booking_ready")]
+
+
 def test_it_fits_a_phone(page: Page, password: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     enter(page, password)

@@ -1,8 +1,10 @@
 // Customers: who they are, what they had repaired, and what may be kept of them.
 
-import { get, patch, post, query } from "/staff/api.js";
-import { badge, device, h, heading, link, money, say, when } from "/staff/dom.js";
+import { get, patch, post, put, query } from "/staff/api.js";
+import { badge, device, h, heading, link, money, say, when, words } from "/staff/dom.js";
 import { action, field, form, list, table } from "/staff/form.js";
+
+const CHANNELS = { email: "by e-mail", sms: "by SMS" };
 
 export async function all(context, at) {
   return [heading("Customers"), await list({
@@ -41,12 +43,19 @@ export async function one({ user, refresh }, at) {
     say("Merged: their bookings are here now.");
     await refresh();
   }, { className: "line" });
+  const { items: wanted } = await get(`${path}/preferences`);
+  const wishes = form(wanted.map(({ channel, template, enabled }, n) =>
+    field(`${n}`, `${words(template)}, ${CHANNELS[channel]}`, "checkbox", enabled)), "Save", async chosen => {
+    await put(`${path}/preferences`, { items: wanted.map((each, n) => ({ ...each, enabled: chosen[n] })) });
+    say("Saved.");
+    await refresh();
+  });
   return [heading(customer.name || `Customer ${customer.id}`, customer.anonymized_at && badge("erased")), h("div", { className: "columns" },
     h("section", {}, form([
       field("name", "Name", "text", customer.name), field("email", "E-mail", "email", customer.email), field("phone", "Telephone", "tel", customer.phone),
       field("locale", "Language", "text", customer.locale), field("marketing_consent", "Wants to hear of offers", "checkbox", customer.marketing_consent),
       field("notes", "Notes", "textarea", customer.notes),
-    ], "Save", save)),
+    ], "Save", save), h("details", {}, h("summary", {}, "Messages that are wanted"), wishes)),
     h("section", {}, h("h2", {}, "Bookings"), table([
       ["Booking", each => link(`#/bookings/${each.reference}`, each.reference)], ["Device", each => device(each.model)],
       ["Total", each => money(each.total)], ["Status", each => badge(each.status)],

@@ -15,6 +15,7 @@ import * as prices from "/staff/prices.js";
 import * as shops from "/staff/shops.js";
 import * as system from "/staff/system.js";
 import * as users from "/staff/users.js";
+import * as webhooks from "/staff/webhooks.js";
 
 // [pattern of the address, page, title in the menu, permission]. A page gets {path, query, params} and `context`.
 const PAGES = [
@@ -33,6 +34,8 @@ const PAGES = [
   [/^\/shops\/([a-z0-9-]+)$/, shops.one, null, "shops.change"],
   [/^\/users$/, users.all, "Users", "users.read"],
   [/^\/users\/(\d+|new)$/, users.one, null, "users.change"],
+  [/^\/webhooks$/, webhooks.all, "Webhooks", "webhooks.change"],
+  [/^\/webhooks\/(\d+|new)$/, webhooks.one, null, "webhooks.change"],
   [/^\/audit$/, audit.all, "Audit", "audit.read"],
   [/^\/system$/, system.health, "System", "database.read"],
   [/^\/me$/, users.me, null, "self"],
