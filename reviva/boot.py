@@ -26,9 +26,9 @@ def patch() -> None:
 
 
 def clean() -> None:
-    """Removes the folder again."""
-    folder = os.environ.pop(MEASURES, None)
-    if folder:
+    """Removes the folder again, where this process made it: a worker that ends leaves it to the others."""
+    folder = os.environ.pop(MEASURES, "")
+    if Path(folder).name.startswith(f"{_PREFIX}{os.getpid()}-"):
         shutil.rmtree(folder, ignore_errors=True)
 
 
