@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -65,6 +67,11 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("log_level", "log_format", "rate_limit", mode="before")
+    @classmethod
+    def _small(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
@@ -121,6 +128,8 @@ class Settings(BaseSettings):
     def _absolute(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme not in ("http", "https"):
             raise ValueError("must start with http:// or https://")
+        if value and set("?#") & set(value):
+            raise ValueError("must end with its path")
         return value.rstrip("/") if value else value
 
 
@@ -136,3 +145,12 @@ def load(**overrides: Any) -> Settings:
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
         name = name if name.isupper() else f"REVIVA_{name.upper()}"
         raise SettingError(f"{name}: {fault['msg'].removeprefix('Value error, ')}") from None
+    except UnicodeDecodeError:
+        raise SettingError("The file .env is not text in UTF-8: save it as such.") from None
+
+
+def unknown() -> list[str]:
+    """The names in the environment and in `.env` that look like settings and are none."""
+    known = {f"REVIVA_{name.upper()}" for name in Settings.model_fields}
+    given = {*os.environ, *dotenv_values(".env")} - known
+    return sorted(name for name in given if name.startswith("REVIVA_") and not name.startswith("REVIVA_TEST_"))

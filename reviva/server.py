@@ -6,6 +6,8 @@ The process must be patched by gevent before anything else is imported; `reviva.
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
@@ -29,7 +31,7 @@ from reviva import boot, logs
 from reviva.api.problem import CONTENT_TYPE
 from reviva.api.render import to_json
 from reviva.config import Settings
-from reviva.errors import RevivaError
+from reviva.errors import RevivaError, SettingError
 
 log = logging.getLogger(__name__)
 
@@ -141,10 +143,11 @@ class Log(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """`build(settings)` is called in each worker, after the fork: nothing may be opened before it."""
+    """`build(settings)` is called in each worker, after the fork: nothing may be opened before it. `listening` is given
+    the port, once there is one."""
 
-    def __init__(self, settings: Settings, build: Callable[[Settings], App]) -> None:
-        self.settings, self.build = settings, build
+    def __init__(self, settings: Settings, build: Callable[[Settings], App], listening: Callable[[int], None]) -> None:
+        self.settings, self.build, self.listening = settings, build, listening
         self.served: App
         super().__init__()
 
@@ -162,6 +165,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "logger_class": Log,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",
+            "when_ready": lambda arbiter: self.listening(arbiter.LISTENERS[0].getsockname()[1]),
             "worker_exit": _stop,
             "child_exit": _forget,
             "proc_name": "reviva",
@@ -188,13 +192,24 @@ def _forget(server: Any, worker: Any) -> None:
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library's own lack
 
 
-def run(settings: Settings, build: Callable[[Settings], App]) -> int:
+def vacant(host: str, port: int) -> None:
+    """Raises `SettingError` where nobody can listen there: gunicorn tries for seconds, and says so again and again."""
+    if "LISTEN_FDS" in os.environ:  # systemd listens already
+        return
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as problem:
+        why = str(problem.strerror).partition(" (")[0]
+        raise SettingError(f"{host}, port {port}, can't be listened on: {why}") from problem
+
+
+def run(settings: Settings, build: Callable[[Settings], App], listening: Callable[[int], None]) -> int:
     """Serves until SIGTERM or SIGINT. Returns the exit status. Raises `RevivaError` when the process is not patched."""
     if not monkey.is_module_patched("threading") or not issubclass(peewee._ConnectionLocal, local.local):
         raise RevivaError("gevent must patch the process before peewee is imported: start with `reviva serve`.")
     logs.setup(settings)
     try:
-        Server(settings, build).run()
+        Server(settings, build, listening).run()
     except SystemExit as end:
         return 1 if end.code else 0
     finally:

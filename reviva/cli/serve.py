@@ -11,7 +11,7 @@ from reviva.cli import cli, database_option
 from reviva.cli.opening import opened, plainly
 from reviva.config import Settings
 from reviva.database import migration
-from reviva.errors import DatabaseUnavailable
+from reviva.errors import DatabaseUnavailable, SettingError
 from reviva.services import Services
 from reviva.services.health_checks import before_serving
 from reviva.services.seeding import SeedingService
@@ -71,11 +71,15 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
     from reviva import server
 
     settings = config.load(host=host, port=port, workers=workers, database_url=database)
+    if settings.database_url.endswith(":memory:"):
+        raise SettingError("REVIVA_DATABASE_URL: what is in memory ends with its connection: name a file")
+    server.vacant(settings.host, settings.port)  # before a password is made that is shown only once
     for line in prepare(settings):
         click.echo(line)
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    click.echo(
-        f"Reviva listens on http://{shown}:{settings.port} "
-        "(staff: /staff, booking page: /book, API: /api/docs, health: /readyz)"
-    )
-    return server.run(settings, build)
+
+    def listening(port: int) -> None:
+        pages = "staff: /staff, booking page: /book, API: /api/docs, health: /readyz"
+        click.echo(f"Reviva listens on http://{shown}:{port} ({pages})")
+
+    return server.run(settings, build, listening)

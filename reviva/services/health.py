@@ -82,7 +82,7 @@ class HealthService:
 
     def examine(self) -> Iterator[Check]:
         """Every check there is, one after the other, for `reviva doctor`."""
-        yield Check("settings", "read and valid")
+        yield checks.settings()
         try:
             with self.database.connection_context():
                 server = health.ask(self.database)
@@ -95,6 +95,7 @@ class HealthService:
             yield Check("database", detail, "start the database, or mend REVIVA_DATABASE_URL")
         yield from checks.of_machine(self.database)
         yield checks.mail(self.settings)
+        yield from checks.backups(self.settings)
 
     def _answers(self) -> bool:
         """Whether the open connection answers, and the schema fits; once it did, it is not looked at again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import smtplib
 import zoneinfo
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 
 from peewee import Database
 
-from reviva import clock
+from reviva import clock, config
 from reviva.config import Settings
 from reviva.database import health, migration
 from reviva.database.ddl import backend
@@ -157,6 +158,23 @@ def integrity(database: Database, *, whole: bool) -> Check:
     if found:
         return Check("integrity", "; ".join(found), RESTORE)
     return Check("integrity", "the file is whole")
+
+
+def settings() -> Check:
+    """Whether each setting that was given is one; those that are were read, or nothing would run."""
+    names = ", ".join(config.unknown())
+    return Check("settings", f"no setting: {names}" if names else "read and valid", "mend the name" if names else "")
+
+
+def backups(settings: Settings) -> Iterator[Check]:
+    """Whether backups can be written where they shall be."""
+    if settings.backup_to is None:
+        return
+    folder = Path(settings.backup_to).absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    good = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    advice = "let this user write there, or name another folder in REVIVA_BACKUP_TO"
+    yield Check("backups", str(folder) if good else f"{there} can't be written to", "" if good else advice)
 
 
 def disk(database: Database) -> Check:

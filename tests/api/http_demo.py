@@ -220,4 +220,4 @@ def build(settings: config.Settings) -> Any:
 
 def main() -> None:
     """Serves until told to stop."""
-    sys.exit(server.run(config.load(port=int(os.environ["DEMO_PORT"])), build))
+    sys.exit(server.run(config.load(port=int(os.environ["DEMO_PORT"])), build, lambda port: None))

@@ -75,5 +75,13 @@ def test_a_port_that_is_taken_is_1_and_one_line(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ended = run("serve", "--port", str(taken.getsockname()[1]), folder=tmp_path)
-    assert ended.returncode == 1
-    assert "Traceback" not in ended.stderr
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.endswith("can't be listened on: Address already in use\n")
+    assert ended.stderr.count("\n") == 1
+    assert not (tmp_path / "reviva.db").exists()
+
+
+def test_a_database_in_memory_is_not_served(tmp_path: Path) -> None:
+    ended = run("serve", "--database", "sqlite:///:memory:", folder=tmp_path)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith("reviva: REVIVA_DATABASE_URL: ")

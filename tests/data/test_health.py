@@ -244,6 +244,15 @@ def test_the_doctor_says_what_to_do(new_url: NewUrl) -> None:
     assert doctor("mysql://x").returncode == 1
 
 
+def test_the_doctor_names_what_is_no_setting_and_a_folder_that_backups_can_not_go_to(database_url: str) -> None:
+    answer = reviva("doctor", "--database", database_url, REVIVA_POOL_MAXX="3", REVIVA_BACKUP_TO="/dev/null/nowhere")
+    assert answer.returncode == 1
+    wrong = [line.split(None, 2) for line in answer.stdout.splitlines() if line.startswith("wrong")]
+    assert wrong == [
+        ["wrong", "settings", "no setting: REVIVA_POOL_MAXX"], ["wrong", "backups", "/dev/null can't be written to"],
+    ]  # fmt: skip
+
+
 def test_a_replica_is_none_where_there_is_none(database: Database) -> None:
     assert health.replicas(database) == {}
     assert list(checks.replication(database)) == []

@@ -57,6 +57,7 @@ def test_our_own_name_of_the_database_wins_over_the_usual_one(monkeypatch: pytes
         ("WORKERS", "0", "greater than or equal to 1"),
         ("SECRET_KEY", "too-short", "at least 32 characters"),
         ("PUBLIC_URL", "shop.example", "must start with http:// or https://"),
+        ("PUBLIC_URL", "https://shop.example/?x", "must end with its path"),
         ("ALLOWED_ORIGINS", "https://a.example,*", "is not an origin"),
         ("ALLOWED_ORIGINS", "https://a.example/book", "is not an origin"),
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "does not appear to be"),
@@ -81,6 +82,26 @@ def test_a_wrong_setting_is_named_and_never_repeated(
     assert "\n" not in refused.value.detail
     if name in ("SECRET_KEY", "SMTP_URL", "SMS_URL", "DATABASE_URL"):
         assert value not in refused.value.detail
+
+
+def test_words_may_be_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REVIVA_LOG_LEVEL", "DEBUG")
+    monkeypatch.setenv("REVIVA_RATE_LIMIT", "Off")
+    assert (config.load().log_level, config.load().rate_limit) == ("debug", "off")
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", "REVIVA_PORT=1\n".encode("utf-16"), b"REVIVA_PUBLIC_URL=\xe9\n"])
+def test_a_file_that_is_no_utf_8_is_told(text: bytes) -> None:
+    Path(".env").write_bytes(text)
+    with pytest.raises(SettingError, match="UTF-8"):
+        config.load()
+
+
+def test_what_looks_like_a_setting_and_is_none_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert config.unknown() == []
+    Path(".env").write_text("REVIVA_PORT=8001\nREVIVA_POOL_MAXX=3\nSOMEBODY_ELSES=1\n")
+    monkeypatch.setenv("REVIVA_WORKER", "2")
+    assert config.unknown() == ["REVIVA_POOL_MAXX", "REVIVA_WORKER"]
 
 
 @pytest.mark.parametrize(
