@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Final
 
 from typing_extensions import TypedDict  # pydantic describes no other on this Python
@@ -17,12 +18,13 @@ class Money(TypedDict):
     currency: str
 
 
-def share(amount: int, basis_points: int) -> int:
-    """`basis_points` ten-thousandths of `amount`, rounded half away from zero, so that +x and -x mirror each other.
+def share(amount: int, *basis_points: int) -> int:
+    """So many ten-thousandths of `amount`, of several the share of a share, rounded once and half away from zero, so
+    that +x and -x mirror each other.
 
-    >>> share(999, 1_500), share(-999, 1_500), share(10, 500)
-    (150, -150, 1)
+    >>> share(999, 1_500), share(-999, 1_500), share(10, 500), share(999, 5_000, 5_000)
+    (150, -150, 1, 250)
     """
-    product = amount * basis_points
-    magnitude = (abs(product) + WHOLE // 2) // WHOLE
+    product, whole = prod(basis_points, start=amount), prod(WHOLE for _ in basis_points)
+    magnitude = (abs(product) + whole // 2) // whole
     return magnitude if product >= 0 else -magnitude

@@ -93,7 +93,7 @@ class BookingService:
         assert wanted is not None
         device, offers = wanted
         lines = self.pricing.price(device, offers, place, urgency, starts_at)
-        lock, until = self.pricing.lock(lines, model, place.slug, urgency)
+        lock, until = self.pricing.lock(lines, model, place.slug, urgency, starts_at)
         return lines, lock, until, place.currency
 
     def times(
@@ -158,7 +158,7 @@ class BookingService:
     def lines(self, wish: Wish, place: OpenShop, device: Row, offers: Sequence[Row]) -> list[Line]:
         """The prices: as they were quoted where a quote is shown, else as they are now."""
         if wish.quote is not None:
-            return self.pricing.honour(wish.quote, wish.model, offers, place.shop.slug, wish.urgency)
+            return self.pricing.honour(wish.quote, device, offers, place.shop, wish.urgency, wish.starts_at)
         return self.pricing.price(device, offers, place.shop, wish.urgency, wish.starts_at)
 
     def row(

@@ -184,7 +184,7 @@ class BookingDrafts:
         pricing = self.service.pricing
         if quote := contact.get("quote"):
             try:
-                return pricing.honour(quote, device["slug"], offers, place.shop.slug, urgency)
+                return pricing.honour(quote, device, offers, place.shop, urgency, starts_at)
             except Invalid:
                 if sent.get("quote"):
                     raise

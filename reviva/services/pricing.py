@@ -142,7 +142,7 @@ def effect(rule: Row, price: int) -> int:
         case RuleKind.MULTIPLIER:
             change = share(price, value - WHOLE)
         case RuleKind.FACTOR:
-            change = share(price, share(rule["factor_value"] - WHOLE, value))
+            change = share(price, rule["factor_value"] - WHOLE, value)
         case RuleKind.MINIMUM:
             change = max(0, value - price)
         case RuleKind.MAXIMUM:
@@ -163,26 +163,41 @@ class PricingService:
         rules, now = self.rules.in_force(), clock.now()
         return [priced(offer, order, rules, now) for offer in offers]
 
-    def lock(self, lines: Sequence[Line], model: str, shop: str, urgency: str) -> tuple[str, datetime]:
+    def lock(
+        self, lines: Sequence[Line], model: str, shop: str, urgency: str, starts_at: datetime | None
+    ) -> tuple[str, datetime]:
         """A signed promise of these prices, and until when it holds."""
         until = (clock.now() + LOCK_FOR).replace(microsecond=0)
         frozen = [[line.slug, line.base, line.price, line.adjustments] for line in lines]
-        return self.signer.sign("quote", [model, shop, urgency, clock.rfc3339(until), frozen]), until
+        time = clock.rfc3339(starts_at) if starts_at else None
+        return self.signer.sign("quote", [model, shop, urgency, time, clock.rfc3339(until), frozen]), until
 
-    def honour(self, quote: str, model: str, offers: Sequence[Row], shop: str, urgency: str) -> list[Line]:
+    def honour(
+        self, quote: str, model: Row, offers: Sequence[Row], shop: Any, urgency: str, starts_at: datetime | None
+    ) -> list[Line]:
         """The lines as they were quoted.
 
-        Raises `Invalid` for a quote that is not ours, has lapsed, or is for another order.
+        Raises `Invalid` for a quote that is not ours, has lapsed, or is for another order, or for another time where
+        the time tells in the price.
         """
         try:
-            for_model, for_shop, for_urgency, until, frozen = self.signer.open("quote", quote)
+            for_model, for_shop, for_urgency, time, until, frozen = self.signer.open("quote", quote)
         except ValueError:
             raise Invalid.field("quote", "this is not a quote of this shop", "quote-unknown") from None
         if datetime.fromisoformat(until) <= clock.now():
             raise Invalid.field("quote", f"this quote was valid until {until}", "quote-expired")
         wanted = {offer["repair_slug"]: offer for offer in offers}
-        if (for_model, for_shop, for_urgency) != (model, shop, urgency) or {part[0] for part in frozen} != set(wanted):
+        ordered = for_model, for_shop, for_urgency, {part[0] for part in frozen}
+        if ordered != (model["slug"], shop.slug, urgency, set(wanted)):
             raise Invalid.field("quote", "this quote is for another order", "quote-mismatch")
+        quoted = datetime.fromisoformat(time) if time else None
+        if starts_at not in (None, quoted) and any(
+            then.price != now.price
+            for then, now in zip(
+                *(self.price(model, offers, shop, urgency, at) for at in (quoted, starts_at)), strict=True
+            )
+        ):
+            raise Invalid.field("quote", "this quote is for another time", "quote-mismatch")
         return [
             Line(
                 wanted[slug]["repair_id"],

@@ -12,8 +12,10 @@ from reviva.errors import Conflict, Invalid, KeyReused, NotFound, SlotTaken, Ste
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
+from reviva.services.booking import Wish
 from reviva.services.idempotency import Replay
-from tests.people import services_over
+from reviva.services.pricing_change import FIELDS
+from tests.people import COMMAND, services_over
 from tests.workshop import CONTACT, MODEL, NOW, STAFF, at, at_once, booked, draft, furnish, holder, scalar, slots
 
 Travel = Callable[..., None]
@@ -141,6 +143,28 @@ def test_a_quote_is_honoured_while_it_fits(services: Services, travel: Travel) -
     assert patch(services, view, repairs=["battery"])["total"]["amount"] == 9800
     with pytest.raises(Invalid, match="another order"):
         patch(services, view, quote=quote)
+
+
+def test_a_quote_for_another_time_is_honoured_unless_the_time_tells_in_the_price(services: Services) -> None:
+    rule = dict.fromkeys(FIELDS) | {"priority": 1, "stops": False, "active": True, "conditions": {"hour_from": 16}}
+    services.pricing_changes.add(COMMAND, **rule | {"name": "Late", "kind": "percent", "value": 5_000})
+
+    def quoted(starts_at: datetime | None) -> str:
+        return services.bookings.quote(MODEL, ["screen"], "standard", None, starts_at)[1]
+
+    def ordered(quote: str, starts_at: datetime) -> int:
+        wish = Wish(MODEL, ["screen"], starts_at, "ada@example.com", "Ada", quote=quote)
+        return int(services.bookings.book(STAFF, wish).view["total"]["amount"])
+
+    early, untimed = quoted(at(9)), quoted(None)
+    services.database.execute_sql("UPDATE repair_price SET amount = amount * 2")
+    assert [ordered(early, at(10)), ordered(untimed, at(11)), ordered(quoted(at(17)), at(17))] == [9900, 9900, 29700]
+    for quote in (early, untimed):
+        with pytest.raises(Invalid, match="another time"):
+            ordered(quote, at(18))
+    view = draft(services, repairs=["screen"], quote=untimed)
+    assert view["total"]["amount"] == 9900
+    assert patch(services, view, starts_at=at(18))["total"]["amount"] == 29700
 
 
 def test_prices_of_yesterday_must_be_looked_at_again(services: Services, travel: Travel) -> None:

@@ -51,6 +51,10 @@ def test_each_kind_of_rule_moves_the_price_its_own_way(kind: str, value: int, ex
     assert price(rule(kind, value)) == expected
 
 
+def test_a_share_of_a_factor_is_rounded_once() -> None:
+    assert price(rule("factor", 5_000, factor_value=12_345), amount=11_100) == 11_100 + 1_301  # 1,301.475
+
+
 def test_rules_apply_one_after_the_other_to_what_the_one_before_left() -> None:
     line = priced(
         OFFER, order(), [rule("percent", 1_000, id=1), rule("percent", 1_000, id=2), rule("fixed", -100, id=3)], NOW
