@@ -11,6 +11,7 @@ from reviva import boot, config, logs
 from reviva.cli import cli, database_option
 from reviva.cli.opening import opened
 from reviva.database.pool import PooledPostgres
+from reviva.database.sqlite import KeptSQLite
 from reviva.errors import SchemaError
 from reviva.services import Services
 from reviva.services.health_checks import migrations
@@ -43,7 +44,7 @@ def work(database: str | None) -> int:
     told.wait()
     for each in dispatchers:
         each.stop()
-    if isinstance(services.database, PooledPostgres):
+    if isinstance(services.database, PooledPostgres | KeptSQLite):
         services.database.stop()
     boot.clean()
     return 0

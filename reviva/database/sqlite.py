@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 import peewee
@@ -51,6 +53,9 @@ class SQLite(MonitoredSQLite, SqliteDatabase):
 
     def _connect(self) -> Any:
         """Raises sqlite3.DatabaseError for a file whose very schema is damaged."""
+        if self.path != ":memory:":
+            with suppress(OSError):  # there already; or else SQLite says what is wrong
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # not for others to read
         peewee_own: Any = super()
         try:
             return peewee_own._connect()
@@ -109,6 +114,10 @@ class KeptSQLite(PooledSqliteDatabase, SQLite):  # type: ignore[misc]  # the two
             return bool(pool.connect(reuse_if_open))
         except MaxConnectionsExceeded as problem:
             raise PoolExhausted() from problem
+
+    def stop(self) -> None:
+        """Closes all. Whichever process does so last puts what is in the log beside the file into it."""
+        self.close_all()  # type: ignore[no-untyped-call]  # peewee's own lack
 
     def statistics(self) -> PoolNumbers:
         """How many connections there are, and may be; nobody queues for one."""

@@ -10,6 +10,7 @@ from reviva import signing
 from reviva.config import Settings
 from reviva.database import backup_schedule
 from reviva.database.pool import PooledPostgres
+from reviva.database.sqlite import KeptSQLite
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking import BookingService
@@ -146,5 +147,5 @@ class Services:
         self.backups.stop()
         self.housekeeping.stop()
         self.statements.stop()
-        if isinstance(self.database, PooledPostgres):
+        if isinstance(self.database, PooledPostgres | KeptSQLite):
             self.database.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 import time
@@ -69,6 +70,19 @@ def test_another_programs_lock_delays_writers_for_a_while_and_readers_not_at_all
             other.execute("ROLLBACK")
         assert server.post("/api/bookings", wanted, Idempotency_Key="a").status_code == 201
     assert ledger.check_at(f"sqlite:///{file}")["booking"] == 1
+
+
+def test_a_stopped_server_leaves_one_file_with_everything_in_it_for_its_owner_alone(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "2", rate_limit="off") as server:
+        for n in range(4):
+            assert server.post("/api/bookings", order(slots(server)[n]["starts_at"], n)).status_code == 201
+        kept = [each for each in tmp_path.glob("reviva.db*") if each.stat().st_size]
+        assert {each.name: stat.S_IMODE(each.stat().st_mode) for each in kept} == dict.fromkeys(
+            ("reviva.db", "reviva.db-shm", "reviva.db-wal", "reviva.db.key"), 0o600
+        )
+    assert not list(tmp_path.glob("reviva.db-wal"))
+    alone = shutil.copy(tmp_path / "reviva.db", tmp_path / "copied.db")
+    assert ledger.check_at(f"sqlite:///{alone}")["booking"] == 4
 
 
 def test_a_full_disk_refuses_writers_and_serves_readers_until_there_is_room(file: Path, tmp_path: Path) -> None:
