@@ -77,6 +77,17 @@ class FigureRepository:
         _DROP_TOTAL.run(self.database, **bound)
         _SUM_UP.run(self.database, **bound)
 
+    def drop(self, shop: int, day: date | None = None) -> None:
+        """Drops what is kept of a shop, of one day or of all: it is counted otherwise now."""
+        wait_for_turn(self.database, TURN)
+
+        def of(table: Any) -> Any:
+            return table.measure.in_(TOTALLED) if day is None else (table.measure.in_(TOTALLED) & (table.day == day))
+
+        F.delete().where(F.shop == shop, *(() if day is None else (F.day == day,))).bind(self.database).execute()
+        T.delete().where(of(T)).bind(self.database).execute()
+        _summed_up(of(F)).bind(self.database).execute()
+
     def forget(self, first: date) -> None:
         """Drops what is kept of the days from this one on: something was added to the past."""
         wait_for_turn(self.database, TURN)
@@ -142,18 +153,23 @@ def _span(field: Any) -> Any:
     return (field >= Param("first", field)) & (field < Param("last", field))
 
 
+def _moves(step: Any) -> Any:
+    """A step to another status. The others say what else was changed: notes, repairs, or who is to do it."""
+    return step.from_status.is_null() | (step.from_status != step.to_status)
+
+
 def _done(kind: Backend) -> Any:
     """Bookings completed, by what they are told apart by. A subselect first, for its columns are summed twice."""
     step = H.alias("step")
 
     def when(choose: Any, status: Status) -> Any:
-        return step.select(choose(step.at)).where(step.booking == B.id, step.to_status == status)
+        return step.select(choose(step.at)).where(step.booking == B.id, step.to_status == status, _moves(step))
 
     seconds = _seconds(when(fn.MAX, Status.READY), kind) - _seconds(when(fn.MIN, Status.CHECKED_IN), kind)
     each = H.select(
         B.shop, B.currency, B.assigned_to, B.total, seconds.alias("seconds"),
         (_seconds(B.ends_at, kind) - _seconds(B.starts_at, kind)).alias("seconds_booked"),
-    ).join(B).where(_span(H.at), Among(B.shop, "shops"), H.to_status == Status.COMPLETED)  # fmt: skip
+    ).join(B).where(_span(H.at), Among(B.shop, "shops"), H.to_status == Status.COMPLETED, _moves(H))  # fmt: skip
     if kind == "postgresql":
         each = each.offset(0)  # else PostgreSQL dissolves the subselect, and looks up the steps for each sum
     each = each.alias("each")
@@ -175,7 +191,7 @@ _STEPS = Statement(
     lambda: (
         H.select(B.shop, H.to_status, fn.COUNT(SQL("*")).alias("n"))
         .join(B)
-        .where(_span(H.at), Among(B.shop, "shops"))
+        .where(_span(H.at), Among(B.shop, "shops"), _moves(H))
         .group_by(B.shop, H.to_status)
     )
 )
@@ -239,12 +255,14 @@ def sums(table: Any) -> tuple[Any, Any]:
 
 _DROP = Statement(lambda: F.delete().where(Among(F.shop, "shops"), F.day == Param("day")))
 _DROP_TOTAL = Statement(lambda: T.delete().where(on_day(T, TOTALLED)))
-_SUM_UP = Statement(
-    lambda: T.insert_from(
-        F.select(F.measure, F.day, F.key, *sums(F)).where(on_day(F, TOTALLED)).group_by(F.measure, F.day, F.key),
-        [T.measure, T.day, T.key, T.count, T.amount],
-    )
-)
+
+
+def _summed_up(chosen: Any) -> Any:
+    whole = F.select(F.measure, F.day, F.key, *sums(F)).where(chosen).group_by(F.measure, F.day, F.key)
+    return T.insert_from(whole, [T.measure, T.day, T.key, T.count, T.amount])
+
+
+_SUM_UP = Statement(lambda: _summed_up(on_day(F, TOTALLED)))
 _OF = F.shop == Param("shop")
 _KEPT = Statement(_kept)
 _KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), _OF))

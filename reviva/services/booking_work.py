@@ -15,6 +15,7 @@ from reviva.services.actor import Actor
 from reviva.services.booking import BookingService, View
 from reviva.services.booking_draft import BookingDrafts, Sent
 from reviva.services.booking_status import BEFORE, OVER, forbidden, override
+from reviva.services.figure import FigureService
 from reviva.services.pricing import Line
 from reviva.services.shop import OpenShop, job_end
 
@@ -25,8 +26,8 @@ AT_ANY_TIME: Final = frozenset({"repairs", "items", "notes"})
 class BookingWork:
     """Every verb but `bulk` gives the booking back as it then is, and raises what `BookingService.change` does."""
 
-    def __init__(self, service: BookingService, drafts: BookingDrafts) -> None:
-        self.service, self.drafts = service, drafts
+    def __init__(self, service: BookingService, drafts: BookingDrafts, figures: FigureService) -> None:
+        self.service, self.drafts, self.figures = service, drafts, figures
         self.steps, self.bookings = service.steps, service.bookings
         self.users = UserRepository(service.database)
 
@@ -69,6 +70,8 @@ class BookingWork:
                 actor, row, "booking.assigned", "Assigned" if known else "Assigned to nobody",
                 {"assigned_to": row["assigned_to_id"]}, {"assigned_to": user}, assigned_to_id=user,
             )  # fmt: skip
+            if row["completed_at"]:
+                self.figures.forget_day(row["shop_id"], row["shop_timezone"], row["completed_at"])
 
         return self.service.change(actor, reference, version, work)
 

@@ -1,14 +1,15 @@
 """What a shop earns and how it works: days that are over are counted once and kept, the present is counted when asked.
 
 Figures are counts of steps in the bookings' histories, which are never changed, so a day's figures are final soon after
-its midnight. Nothing is added to what a booking does, and nobody waits for a hot row.
+its midnight; where they are not, because a shop has another zone or a finished job another technician, they are counted
+again. Nothing is added to what a booking does, and nobody waits for a hot row.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -97,6 +98,16 @@ class FigureService:
     def forget(self, first: date) -> None:
         """Drops what is kept from a day on; the caller has the transaction open."""
         self.figures.forget(first)
+        self.check_again()
+
+    def forget_shop(self, shop: int) -> None:
+        """Drops what is kept of a shop, whose days begin at other times now; the caller has the transaction open."""
+        self.figures.drop(shop)
+        self.check_again()
+
+    def forget_day(self, shop: int, zone: str, at: datetime) -> None:
+        """Drops what is kept of the shop's day of an instant; the caller has the transaction open."""
+        self.figures.drop(shop, at.astimezone(ZoneInfo(zone)).date())
         self.check_again()
 
     def dashboard(self, days_back: int, slug: str | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from reviva.paging import ListQuery, Page
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.figure import FigureService
 from reviva.services.origin import OriginService
 from reviva.services.shop_check import checked, minutes_of, wall_time
 
@@ -34,8 +35,8 @@ class ShopChangeService:
     `benches [{name, active}]`. What is written has the same form; `benches` may also be a number of benches.
     """
 
-    def __init__(self, database: Database, audit: AuditService, origins: OriginService) -> None:
-        self.database, self.audit, self.origins = database, audit, origins
+    def __init__(self, database: Database, audit: AuditService, origins: OriginService, figures: FigureService) -> None:
+        self.database, self.audit, self.origins, self.figures = database, audit, origins, figures
         self.shops, self.benches = ShopRepository(database), BenchRepository(database)
         self.hours, self.closures = HoursRepository(database), ClosureRepository(database)
 
@@ -84,6 +85,8 @@ class ShopChangeService:
             self._write_parts(before["id"], sent)
             after = self.get(slug)
             changed = [name for name in (*COLUMNS, *PARTS) if after[name] != before[name]]
+            if "timezone" in changed:
+                self.figures.forget_shop(before["id"])
             if changed:
                 self.audit.record(
                     actor, "shop.change", "shop", slug,

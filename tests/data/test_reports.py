@@ -18,11 +18,13 @@ from reviva import clock
 from reviva.database.connection import open_database
 from reviva.errors import Invalid
 from reviva.models import Booking, BookingHistory, DeviceModel, Shop, User
+from reviva.models.user import Role
 from reviva.repositories.report import By
 from reviva.services import Services
 from reviva.services.report import sheet
 from tests import databases
 from tests.people import COMMAND, services_over
+from tests.workshop import STAFF
 
 LAST = date(2026, 4, 10)
 """The clocks went forward on 29 March."""
@@ -54,7 +56,10 @@ def truth(services: Services, by: str, first: date, last: date, slug: str | None
     bookings = {row.id: row for row in Booking.select().bind(database).execute() if row.shop_id in shops}
     models = {row.id: row.slug for row in DeviceModel.select().bind(database).execute()}
     history = BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version)
-    steps = [row for row in history.bind(database).execute() if row.booking_id in bookings]
+    steps = [
+        row for row in history.bind(database).execute()
+        if row.booking_id in bookings and row.from_status != row.to_status
+    ]  # fmt: skip
     came = {row.booking_id: row.at for row in reversed(steps) if row.to_status == "checked_in"}
     ready = {row.booking_id: row.at for row in steps if row.to_status == "ready"}
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -133,6 +138,27 @@ def test_reports_are_true_of_days_dropped_and_kept_again_and_of_a_shop_added_lat
         services.figures.settle(days)
         for by in get_args(By):
             agree(services, by, (slug,))
+
+
+def test_reports_are_true_of_a_finished_job_that_another_did_and_of_a_shop_whose_clock_is_another(
+    services: Services,
+) -> None:
+    services.figures.settle(1_000)
+    job = services.bookings.bookings.find(
+        Booking.shop == 1, Booking.completed_at < datetime(2026, 4, 8, tzinfo=UTC), Booking.assigned_to.is_null(False)
+    )
+    assert job is not None
+    other = services.booking_work.users.some(User.role == Role.TECHNICIAN, User.id != job.assigned_to_id)[0].id
+    services.booking_work.users.update(other, active=True)
+    services.booking_work.assign(STAFF, job.reference, other)
+    services.booking_work.amend(STAFF, job.reference, {"notes": "It was somebody else."})
+    for by in get_args(By):
+        agree(services, by, (None, "main"))
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
+        services.shop_changes.change(COMMAND, "main", None, timezone=zone)
+        for settled in (0, 20, 1_000):
+            services.figures.settle(settled)
+            agree(services, "day", (None, "main", "demo-2"))
 
 
 def test_a_total_is_that_of_all_lines(services: Services) -> None:
