@@ -223,7 +223,8 @@ class SQLiteTrial:
             if column not in used:
                 left *= self._asked(use, column, where)
         for condition in use.fixed:
-            if condition.split(" ")[0] not in used and condition not in where:
+            column = condition.split(" ")[0]  # one that is another in the index is asked by another subquery
+            if column not in used and condition not in where and f"{column} = " not in where:
                 left *= self._part(table, condition)
         # What was looked up one by one is only looked at: most of it may be sorted out.
         return max(visited, 1.0), max(left, 0.0 if step["how"] == "SEARCH" and visited <= 1 else min(visited, 1.0))

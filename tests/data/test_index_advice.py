@@ -18,6 +18,7 @@ from reviva.cli import indexes as command
 from reviva.database import index_catalog, index_trial, migration, monitor
 from reviva.database.connection import open_database
 from reviva.database.index_candidates import Candidate
+from reviva.database.sqlite import SQLite
 from reviva.database.statement import Row
 from reviva.services.index_advice import IndexAdvice
 from reviva.services.seeding import SeedingService
@@ -61,6 +62,24 @@ def without(database: Database) -> Iterator[Callable[..., list[Row]]]:
 
 def test_our_own_schema_gets_no_advice_under_our_own_load(database: Database) -> None:
     assert IndexAdvice(database).recommendations() == []
+
+
+def test_a_question_of_one_table_in_two_statuses_costs_what_each_costs(database: Database) -> None:
+    """What is due, and whose lease has lapsed: the first that is met answers each, however many there are."""
+    some = "status = 'sending' OR status = 'sent' AND id / 3 * 3 = id"
+    before = database.execute_sql(f"SELECT status, id FROM notification WHERE {some}").fetchall()
+    database.execute_sql(f"UPDATE notification SET status = 'queued' WHERE {some}")
+    try:
+        found = IndexAdvice(database)._look()
+        (waiting,) = (asked.sql for asked in found.asked if '"lapsed"' in asked.sql)
+        with index_trial.trial(database, found.rows, {"notification"}, found.growing) as place:
+            plan = place.plan(waiting)
+    finally:
+        given = "?" if isinstance(database, SQLite) else "%s"
+        for row in before:
+            database.execute_sql(f"UPDATE notification SET status = {given} WHERE id = {given}", row)
+    assert plan is not None
+    assert plan.cost < 100
 
 
 def test_the_audit_of_bookings_and_nothing_else_is_named_after_them(database: Database) -> None:
