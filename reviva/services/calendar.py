@@ -13,6 +13,8 @@ from reviva.models.shop import STEP_MINUTES
 
 STEP = timedelta(minutes=STEP_MINUTES)
 DAY = timedelta(days=1)
+A_DAY = 24 * 60
+"""Minutes on the wall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Calendar:
         self.zone = ZoneInfo(timezone)
         self.hours, self.closures, self.grid = hours, closures, grid
         self.longest = max((closes - opens for _, opens, closes in hours), default=0)
+        self.nightly = any(closes == A_DAY for _, _, closes in hours)
 
     @classmethod
     def of(cls, shop: Any, hours: Sequence[Any], closures: Sequence[Any]) -> Calendar:
@@ -53,6 +56,11 @@ class Calendar:
             if weekday == day.weekday():
                 yield Span(whole_step(self.instant(day, opens)), self.instant(day, closes))
 
+    def shuts(self, day: date, span: Span) -> datetime:
+        """When a day's opening ends for jobs that fit into one: where it goes on at midnight, with the next day's."""
+        through = (each.closes for each in self.spans(day + DAY) if each.opens == span.closes)
+        return next(through, span.closes) if self.nightly else span.closes
+
     def instant(self, day: date, minutes: int) -> datetime:
         """The instant of a wall time. One that the clock skips counts as the instant it jumps from."""
         naive = datetime.combine(day, time()) + timedelta(minutes=minutes)
@@ -65,8 +73,8 @@ class Calendar:
         """
         needed = timedelta(minutes=minutes) if minutes <= self.longest else STEP
         for span in self.spans(day):
-            at, last = span.opens, span.closes - needed
-            while at <= last:
+            at, last = span.opens, self.shuts(day, span) - needed
+            while at <= last and at < span.closes:
                 if self.on_grid(at):
                     yield at
                 at += STEP
@@ -80,7 +88,7 @@ class Calendar:
         """Whether a job of so many minutes can start then, as far as opening goes."""
         needed = timedelta(minutes=minutes) if minutes <= self.longest else STEP
         day = at.astimezone(self.zone).date()
-        return any(span.opens <= at and at + needed <= span.closes for span in self.spans(day))
+        return any(span.opens <= at < span.closes and at + needed <= self.shuts(day, span) for span in self.spans(day))
 
     def steps(self, starts_at: datetime, minutes: int) -> list[datetime]:
         """The steps that a job takes, from its start on through open time only; [] if it never fits within a year."""

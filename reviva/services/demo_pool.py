@@ -20,10 +20,10 @@ LONGEST: Final = 240
 POPULAR: Final = {"phone": 60, "laptop": 17, "tablet": 12, "watch": 5, "console": 5, "desktop": 1}
 """How often a device of each category is brought."""
 OF_BRAND: Final = {
-    "apple": 40, "samsung": 9, "google": 3, "huawei": 2, "xiaomi": 2, "sony": 2, "nintendo": 4, "microsoft": 3,
-    "dell": 2, "hp": 3, "lenovo": 2, "amazon": 2,
+    "apple": 2000, "samsung": 150, "google": 30, "huawei": 20, "xiaomi": 20, "sony": 20, "nintendo": 40, "microsoft": 30,
+    "dell": 20, "hp": 30, "lenovo": 20, "amazon": 20,
 }  # fmt: skip
-"""How much more often a model is brought than one of another brand."""
+"""How much more often a model is brought than one of another brand, of which there are thousands."""
 
 GIVEN: Final = [
     "amelia", "arthur", "ava", "ben", "chloe", "daniel", "dylan", "ella", "emma", "ethan", "eva", "fatima", "finn",

@@ -42,6 +42,21 @@ lengths = st.integers(1, 600)
 few = settings(deadline=None, max_examples=40)
 
 
+def test_a_shop_that_does_not_close_at_midnight_works_through_it() -> None:
+    week, monday = [(n, 0, 1440) for n in range(7)], date(2026, 3, 2)
+    late = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)  # half past eleven in Tokyo
+    always = Calendar("Asia/Tokyo", week, [], 30)
+    assert always.accepts(late, 60)
+    assert list(always.starts(monday, 60))[-1] == late
+    assert always.steps(late, 60) == [late + n * STEP for n in range(4)]
+    for hours, closures in (
+        (week, [(date(2026, 3, 3), date(2026, 3, 3))]), ([week[0]], []), ([week[0], (1, 15, 1440)], [])
+    ):  # fmt: skip
+        shut = Calendar("Asia/Tokyo", hours, closures, 30)
+        assert not shut.accepts(late, 60)
+        assert list(shut.starts(monday, 60))[-1] == late - 2 * STEP
+
+
 @few
 @given(calendars, days, lengths)
 def test_every_start_offered_is_accepted_on_the_grid_and_within_hours(
@@ -50,6 +65,9 @@ def test_every_start_offered_is_accepted_on_the_grid_and_within_hours(
     for start in calendar.starts(day, minutes):
         assert calendar.accepts(start, minutes)
         assert calendar.on_grid(start)
+        if minutes <= calendar.longest:
+            steps = calendar.steps(start, minutes)
+            assert steps == [start + n * STEP for n in range(len(steps))]
         local = start.astimezone(calendar.zone)
         assert local.date() == day
         wall = local.hour * 60 + local.minute
