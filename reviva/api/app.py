@@ -89,7 +89,7 @@ BASE = [f"booking/{each}" for each in (
     "times.js",
 )]  # fmt: skip
 """What the element and the hosted pages share."""
-STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "element")]
+STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "kept", "element")]
 TRACK = static.drawn("Your repair", "track.js", "To see your booking")
 FRESH = "no-cache"
 """Asked for again each time, by its ETag: who may frame a page may change."""

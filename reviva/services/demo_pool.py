@@ -20,8 +20,8 @@ LONGEST: Final = 240
 POPULAR: Final = {"phone": 60, "laptop": 17, "tablet": 12, "watch": 5, "console": 5, "desktop": 1}
 """How often a device of each category is brought."""
 OF_BRAND: Final = {
-    "apple": 2000, "samsung": 150, "google": 30, "huawei": 20, "xiaomi": 20, "sony": 20, "nintendo": 40, "microsoft": 30,
-    "dell": 20, "hp": 30, "lenovo": 20, "amazon": 20,
+    "apple": 2000, "samsung": 150, "google": 30, "huawei": 20, "xiaomi": 20, "sony": 20, "nintendo": 40,
+    "microsoft": 30, "dell": 20, "hp": 30, "lenovo": 20, "amazon": 20,
 }  # fmt: skip
 """How much more often a model is brought than one of another brand, of which there are thousands."""
 

@@ -20,6 +20,7 @@ from tests.browser.visitor import (
     fill_in,
     go_to_details,
 )
+from tests.waiting import until
 
 Visit = Callable[..., Page]
 
@@ -171,6 +172,43 @@ def test_an_answer_that_is_lost_leads_to_one_booking(either: Street, visit: Visi
     assert answer.value.headers["idempotency-replayed"] == "true"
     expect_booked(page)
     assert len(either.bookings(email)) == 1
+
+
+def test_a_page_that_is_loaded_again_or_come_back_to_goes_on_where_it_was(street: Street, visit: Visit) -> None:
+    page, email = visit(embedded(street)), "again@example.com"
+    choose_device(page)
+    choose_repairs(page)
+    page.reload()
+    expect(page.get_by_role("heading", name="A time")).to_be_visible()
+    choose_time(page)
+    fill_in(page, email)
+    page.goto(f"{street.server.url}/healthz")
+    page.go_back()
+    expect(page.get_by_label("E-mail")).to_have_value(email)
+    book(page)
+    expect_booked(page)
+    page.reload()
+    expect_booked(page)
+    [made] = street.bookings(email)
+    expect(page.get_by_text(made["reference"])).to_be_visible()
+    kept = page.evaluate("dispatchEvent(new Event('pagehide')) && JSON.stringify(sessionStorage)")
+    assert made["reference"] in kept
+    assert "token" not in kept
+    page.goto(page.url)  # not loaded again but anew
+    expect(page.get_by_role("heading", name="Your device")).to_be_visible()
+
+
+def test_a_page_that_is_loaded_again_while_the_answer_is_on_its_way_books_once(street: Street, visit: Visit) -> None:
+    page, email = visit(embedded(street)), "loaded-twice@example.com"
+    go_to_details(page, email)
+    page.route("**/api/bookings", lambda route: route.fetch() and None, times=1)  # it arrives, and nobody is answered
+    book(page)
+    until(lambda: street.bookings(email), 10, pause=lambda: page.wait_for_timeout(20))
+    page.reload()
+    expect(page.get_by_role("alert").get_by_text("We could not hear")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect_booked(page)
+    assert len(street.bookings(email)) == 1
 
 
 def test_two_clicks_are_one_booking(street: Street, visit: Visit) -> None:

@@ -68,9 +68,9 @@ function doneStep(booking) {
     h("dl", {}, rows.map(([name, value]) => [h("dt", {}, locale.say(name)), h("dd", {}, value)]).flat()),
     h("p", { class: "hint" }, locale.say("mailComes", { email: made.customer.email })),
     h("div", { class: "actions" },
-      h("a", { class: "button main", target: "_blank", rel: "noopener noreferrer",
+      token && h("a", { class: "button main", target: "_blank", rel: "noopener noreferrer",
         href: `${host.client.server}/track/${made.reference}?token=${encodeURIComponent(token)}` }, locale.say("track")),
-      button(locale.say("calendar"), () => host.guard(() => saveCalendar(host.client, made.reference, token)), "plain"),
+      token && button(locale.say("calendar"), () => host.guard(() => saveCalendar(host.client, made.reference, token)), "plain"),
       button(locale.say("another"), () => booking.restart(true), "plain")),
   ];
 }

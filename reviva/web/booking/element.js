@@ -11,12 +11,24 @@ class RevivaBooking extends HTMLElement {
 
   connectedCallback() {
     if (!this.shadowRoot) dress(this.attachShadow({ mode: "open" }));
-    if (this.state) this.settle(this.state);  // moved within its page: nothing is lost
+    this.leaving ??= () => keep(this.keptAs, this.state);
+    addEventListener("pagehide", this.leaving);
+    const state = this.state ?? kept(this.keptAs);
+    if (state) this.settle(state);  // moved within its page, or the page loaded again: nothing is lost
     else this.restart();
+    if (state?.attempt?.lost) this.host.tell(this.host.locale.say("lost"));
   }
 
   disconnectedCallback() {
+    removeEventListener("pagehide", this.leaving);
     this.host.leave();
+  }
+
+  /** Where in this tab its state is kept: each element of a page has its own. */
+  get keptAs() {
+    const place = [...document.querySelectorAll("reviva-booking")].indexOf(this);
+    const asked = ["server", "shop", "model", "category"].map(name => this.getAttribute(name) ?? "");
+    return ["reviva-booking", location.pathname, place, ...asked].join(" ");
   }
 
   attributeChangedCallback(name, before, after) {
