@@ -85,8 +85,8 @@ def page(path: str, content: str | Handler, cache: str | None = A_WHILE) -> Endp
 
 
 BASE = [f"booking/{each}" for each in (
-    "style.css", "dom.js", "client.js", "locale.js", "words_en.js", "words_de.js", "words_fr.js", "host.js", "quote.js",
-    "times.js",
+    "style.css", "dom.js", "client.js", "locale.js", "words_en.js", "words_de.js", "words_fr.js", "names.js", "host.js",
+    "quote.js", "times.js",
 )]  # fmt: skip
 """What the element and the hosted pages share."""
 STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "kept", "element")]

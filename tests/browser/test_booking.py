@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from reviva.services import seeding
 from tests.browser.street import Street
 from tests.browser.visitor import (
     book,
@@ -336,14 +338,21 @@ def test_an_allowed_site_may_load_it_as_a_module(street: Street, visit: Visit) -
 
 
 @pytest.mark.parametrize(
-    ("locale", "title", "price"), [("de", "Ihr Gerät", "111,00 £"), ("fr-FR", "Votre appareil", "111,00 £"),
-                                   ("xx", "Your device", "£111.00")],
-)  # fmt: skip
-def test_it_speaks_the_language_of_the_page(street: Street, visit: Visit, locale: str, title: str, price: str) -> None:
+    ("locale", "title", "price", "repair"),
+    [
+        ("de", "Ihr Gerät", "111,00 £", "Display tauschen"),
+        ("fr-FR", "Votre appareil", "111,00 £", "Remplacement de l’écran"),
+        ("xx", "Your device", "£111.00", "Screen replacement"),
+    ],
+)
+def test_it_speaks_the_language_of_the_page(
+    street: Street, visit: Visit, locale: str, title: str, price: str, repair: str
+) -> None:
     page = visit(embedded(street, f'locale="{locale}"'))
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     page.evaluate("document.querySelector('reviva-booking').setAttribute('model', 'apple-iphone-13')")
     expect(page.get_by_text(price)).to_be_visible()
+    expect(page.get_by_label(repair)).to_be_visible()
 
 
 def test_every_language_says_everything(street: Street) -> None:
@@ -354,6 +363,15 @@ def test_every_language_says_everything(street: Street) -> None:
         keys[language] = {line.strip().partition(": ")[0] for line in block.splitlines() if ": " in line}
     assert len(keys["en"]) > 100
     assert keys["en"] == keys["de"] == keys["fr"]
+
+
+def test_every_name_that_a_new_shop_begins_with_is_said_in_every_language(street: Street) -> None:
+    script = street.server.request("GET", "/widget.js").text.partition("const CALLED = {")[2].partition("\n};")[0]
+    parts = [part for part in re.split(r"\n  (?=\w\w: {)", script) if part.strip()]
+    said = {part[:2]: set(re.findall(r'"([^"]+)": "', part)) for part in parts}
+    begun = {row["name"] for name in ("categories.csv", "repairs.csv") for row in seeding.read(name)}
+    rules = {rule["name"] for rule in street.staff("GET", "/api/pricing/rules")["items"]} - {"Saturday"}
+    assert said == dict.fromkeys(("de", "fr"), begun | rules | {"Set by the shop"})
 
 
 def test_times_are_the_shops_own_and_a_repeated_hour_is_told_apart(street: Street, visit: Visit) -> None:

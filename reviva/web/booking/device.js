@@ -68,10 +68,10 @@ function deviceStep(booking) {
 
   const heading = text => h("h3", { tabindex: "-1" }, text);
   const chips = (items, act, chosen = null) => h("ul", { class: "chips" }, items.map(each => h("li", {},
-    h("button", { type: "button", class: "chip", "aria-pressed": String(each.slug === chosen), onclick: () => act(each) }, each.name))));
+    h("button", { type: "button", class: "chip", "aria-pressed": String(each.slug === chosen), onclick: () => act(each) }, locale.called(each.name)))));
   const modelList = items => h("ul", { class: "models" }, items.map(modelRow));
   const modelRow = model => h("li", {}, h("button", { type: "button", class: "row", onclick: () => booking.choose(model.slug) },
-    h("span", {}, deviceName(model)), h("small", {}, `${model.category.name} · ${model.year}`)));
+    h("span", {}, deviceName(model)), h("small", {}, `${locale.called(model.category.name)} · ${model.year}`)));
 
   const refresh = () => show(state.query.trim().length > 1 ? search : browse);
   const later = debounced(200, refresh);

@@ -23,6 +23,11 @@ class Locale {
     return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   }
 
+  /** A category, a repair or a rule, which the API names as the shop does. */
+  called(name) {
+    return CALLED[this.language]?.[name] ?? name;
+  }
+
   /** What is wrong with a field: in the reader's words where they are there, else in the server's. */
   fault({ code, message }) {
     return WORDS[this.language][`f_${code}`] ?? message;

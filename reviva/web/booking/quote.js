@@ -7,8 +7,8 @@ function priceTable(locale, lines, total) {
   const body = lines.flatMap(line => {
     const moved = line.adjustments.length > 0;
     return [
-      row("", line.repair.name, moved ? line.base : line.price),
-      ...line.adjustments.map(step => row("step", step.name, step.effect, true)),
+      row("", locale.called(line.repair.name), moved ? line.base : line.price),
+      ...line.adjustments.map(step => row("step", locale.called(step.name), step.effect, true)),
       moved && row("sum", locale.say("linePrice"), line.price),
     ].filter(Boolean);
   });

@@ -11,7 +11,7 @@ function repairsStep(booking) {
     else state.repairs.delete(offer.slug);
     state.slot = state.times = null;  // a longer job needs another time
     changed();
-  }, h("span", {}, offer.name), h("small", {}, locale.minutes(offer.minutes)), h("b", {}, locale.money(offer.price))));
+  }, h("span", {}, locale.called(offer.name)), h("small", {}, locale.minutes(offer.minutes)), h("b", {}, locale.money(offer.price))));
   const urgencies = URGENCIES.map(each => choice("radio", newId(), each, each === state.urgency, () => {
     state.urgency = each;
     changed();
@@ -57,7 +57,7 @@ function repairsStep(booking) {
     else booking.go("time");
   };
   return [
-    h("p", { class: "device" }, deviceName(state.model), h("small", {}, `${state.model.category.name} · ${state.model.year}`)),
+    h("p", { class: "device" }, deviceName(state.model), h("small", {}, `${locale.called(state.model.category.name)} · ${state.model.year}`)),
     offers.length ? choices("repairs", locale.say("whichRepairs"), h("div", { class: "offers" }, offers))
       : h("p", {}, locale.say("noRepairs")),
     choices("urgency", locale.say("urgency"), h("div", { class: "chips" }, urgencies)),

@@ -1,0 +1,38 @@
+// What a shop's catalog and rules are called when it opens, in other languages. A name that the shop gave is its own.
+
+const CALLED = {
+  de: {
+    "Phone": "Handy", "Tablet": "Tablet", "Laptop": "Laptop", "Desktop computer": "Desktop-Computer",
+    "Games console": "Spielkonsole", "Watch": "Uhr",
+    "Screen replacement": "Display tauschen", "Battery replacement": "Akku tauschen", "Charging port": "Ladebuchse",
+    "Rear camera": "Hauptkamera", "Front camera": "Frontkamera", "Camera": "Kamera", "Back cover": "Rückseite",
+    "Loudspeaker or earpiece": "Lautsprecher oder Hörmuschel", "Loudspeaker": "Lautsprecher", "Microphone": "Mikrofon",
+    "Buttons": "Tasten", "Button or crown": "Taste oder Krone", "Water damage treatment": "Wasserschaden behandeln",
+    "Liquid damage treatment": "Flüssigkeitsschaden behandeln", "Software and data": "Software und Daten",
+    "Software": "Software", "Diagnosis": "Diagnose", "Keyboard": "Tastatur", "Storage upgrade": "Speicher erweitern",
+    "Memory upgrade": "Arbeitsspeicher erweitern", "Fan and cooling": "Lüfter und Kühlung", "Hinges": "Scharniere",
+    "Mainboard repair": "Hauptplatine reparieren", "Data recovery": "Daten retten", "Power supply": "Netzteil",
+    "Graphics card": "Grafikkarte", "HDMI port": "HDMI-Buchse", "Disc drive": "Laufwerk", "Overheating": "Überhitzung",
+    "Joystick or controller": "Joystick oder Controller", "Charging": "Laden", "Sensor": "Sensor",
+    "Strap fitting": "Armband anbringen",
+    "Apple displays follow the market": "Apple-Displays nach Marktpreis", "Several repairs at once": "Mehrere Reparaturen zugleich",
+    "Express": "Express", "Same day": "Am selben Tag", "Set by the shop": "Von der Werkstatt festgelegt",
+  },
+  fr: {
+    "Phone": "Téléphone", "Tablet": "Tablette", "Laptop": "Ordinateur portable", "Desktop computer": "Ordinateur de bureau",
+    "Games console": "Console de jeux", "Watch": "Montre",
+    "Screen replacement": "Remplacement de l’écran", "Battery replacement": "Remplacement de la batterie",
+    "Charging port": "Connecteur de charge", "Rear camera": "Appareil photo arrière", "Front camera": "Appareil photo avant",
+    "Camera": "Appareil photo", "Back cover": "Face arrière", "Loudspeaker or earpiece": "Haut-parleur ou écouteur",
+    "Loudspeaker": "Haut-parleur", "Microphone": "Microphone", "Buttons": "Boutons", "Button or crown": "Bouton ou couronne",
+    "Water damage treatment": "Traitement après contact avec l’eau", "Liquid damage treatment": "Traitement après contact avec un liquide",
+    "Software and data": "Logiciel et données", "Software": "Logiciel", "Diagnosis": "Diagnostic", "Keyboard": "Clavier",
+    "Storage upgrade": "Extension du stockage", "Memory upgrade": "Extension de la mémoire",
+    "Fan and cooling": "Ventilateur et refroidissement", "Hinges": "Charnières", "Mainboard repair": "Réparation de la carte mère",
+    "Data recovery": "Récupération de données", "Power supply": "Alimentation", "Graphics card": "Carte graphique",
+    "HDMI port": "Port HDMI", "Disc drive": "Lecteur de disques", "Overheating": "Surchauffe",
+    "Joystick or controller": "Joystick ou manette", "Charging": "Charge", "Sensor": "Capteur", "Strap fitting": "Pose du bracelet",
+    "Apple displays follow the market": "Écrans Apple au prix du marché", "Several repairs at once": "Plusieurs réparations à la fois",
+    "Express": "Express", "Same day": "Le jour même", "Set by the shop": "Fixé par l’atelier",
+  },
+};
