@@ -17,7 +17,7 @@ from reviva.models.fulltext import vector
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import BATCH, Repository
 from reviva.repositories.page import Key, fetch, keys_for
-from reviva.words import Group, fts5, tsquery
+from reviva.words import Group, fts5, tsquery, words
 
 CONDITIONS: dict[str, Any] = {
     "category": Among(Category.slug, "category"),
@@ -106,9 +106,9 @@ class DeviceModelRepository(Repository[DeviceModel]):
         keys = keys_for(wanted.sort or (("year", True), ("name", True)), SORTS, DeviceModel.slug)
         return self._fetch(wanted, keys, (), None)
 
-    def matching(self, wanted: ListQuery, groups: tuple[Group, ...], *, every: bool) -> Page[Row]:
+    def matching(self, wanted: ListQuery, groups: tuple[Group, ...]) -> Page[Row]:
         """A page of the models whose words meet the groups of a query, best match first unless sorted otherwise."""
-        match, exact = spoken(backend(self.database), groups, every)
+        match, exact = spoken(backend(self.database), groups)
         keys = keys_for(wanted.sort, SORTS, DeviceModel.slug) if wanted.sort else best_first(len(exact))
         return self._fetch(wanted, keys, exact, match)
 
@@ -148,6 +148,11 @@ class RepairTypeRepository(Repository[RepairType]):
         """The repairs on offer (for this category), in the shop's order."""
         return (_REPAIRS_OF if category else _REPAIRS).all(self.database, category=category)
 
+    def words(self) -> set[str]:
+        """What repairs are called, word by word, but for those of one or two letters; and "repair" itself."""
+        texts = ("repair", *(f"{slug} {name}" for slug, name in _REPAIRS_NAMED.raw(self.database)))
+        return {word for text in texts for word in words(text) if len(word) > 2}
+
     def of_category(self, category: int) -> list[RepairType]:
         """Every type of repair of a category, active or not."""
         return self.some(RepairType.category == category)
@@ -181,13 +186,13 @@ class PriceRepository(Repository[RepairPrice]):
 
 
 @lru_cache(4096)
-def spoken(kind: Backend, groups: tuple[Group, ...], every: bool) -> tuple[str, tuple[str, ...]]:
+def spoken(kind: Backend, groups: tuple[Group, ...]) -> tuple[str, tuple[str, ...]]:
     """What a query's groups are in a database's own words, and the patterns of titles that rank what it finds: its
     words in the order typed, and each of them whole."""
     distinct = dict.fromkeys(word for group in groups for alternative in group for word in alternative)
     typed = {" ".join(word for group in groups for word in group[at]) for at in (0, -1)}
     phrases = [f"% {phrase}%" for phrase in sorted(typed) if " " in phrase]
-    match = (fts5 if kind == "sqlite" else tsquery)(groups, every=every)
+    match = (fts5 if kind == "sqlite" else tsquery)(groups)
     return match, (*phrases, *[f"% {word} %" for word in distinct])[:12]
 
 
@@ -300,4 +305,5 @@ _CATEGORIES = Statement(lambda: _counted(Category).order_by(Category.position, C
 _BRANDS = Statement(lambda: _counted(Brand).order_by(Brand.slug))
 _BRANDS_OF = Statement(lambda: _counted(Brand, _IN_CATEGORY).order_by(Brand.slug))
 _REPAIRS = Statement(_repairs)
+_REPAIRS_NAMED = Statement(lambda: RepairType.select(RepairType.slug, RepairType.name).distinct())
 _REPAIRS_OF = Statement(lambda: _repairs(_IN_CATEGORY))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from peewee import Database
@@ -17,7 +17,7 @@ from reviva.repositories.catalog import (
     DeviceModelRepository,
     RepairTypeRepository,
 )
-from reviva.words import Group, Vocabulary
+from reviva.vocabulary import Vocabulary
 
 FRESH_SECONDS = 5.0
 """How long after a change to the catalog the reading of queries may still follow the old one."""
@@ -34,16 +34,15 @@ class CatalogService:
     def search(self, query: str, wanted: ListQuery) -> Page[Row]:
         """Models for what somebody typed, best match first; every model where nothing was typed.
 
-        Three readings are tried until one finds something: as typed, with unknown words corrected; then with every word
-        open to doubt; then with any one of the words enough.
+        What the query may mean is tried, the likeliest first, until something is found.
         """
         if not query.strip():
             return self.models.listed(wanted)
         page: Page[Row] = Page([])
-        for groups, every in self._readings(query):
-            page = self.models.matching(wanted, groups, every=every)
+        for groups in self._vocabulary_now().readings(query):
+            page = self.models.matching(wanted, groups)
             beyond_first = wanted.after is not None or (wanted.page or 1) > 1
-            if page.items or (beyond_first and self.models.matching(first_of(wanted), groups, every=every).items):
+            if page.items or (beyond_first and self.models.matching(first_of(wanted), groups).items):
                 break
         return page
 
@@ -78,24 +77,12 @@ class CatalogService:
         """The catalog has changed: the next query is read by its new words."""
         self._vocabulary = (0.0, None)
 
-    def _readings(self, query: str) -> Iterator[tuple[tuple[Group, ...], bool]]:
-        vocabulary = self._vocabulary_now()
-        groups = vocabulary.groups(query)
-        if groups:
-            yield groups, True
-            doubtful = vocabulary.groups(query, doubt=True)
-            if doubtful != groups:
-                yield doubtful, True
-            known = tuple(group for group in groups if any(vocabulary.begins(word) for a in group for word in a))
-            if len(groups) > 1 and known:
-                yield known, False
-
     def _vocabulary_now(self) -> Vocabulary:
         made, vocabulary = self._vocabulary
         if vocabulary is None or clock.monotonic() - made > FRESH_SECONDS:
-            texts = self.models.texts()
-            if vocabulary is None or vocabulary.texts != texts:
-                vocabulary = Vocabulary(texts)
+            texts, repairs = self.models.texts(), self.repairs.words()
+            if vocabulary is None or (vocabulary.texts, vocabulary.repairs) != (texts, repairs):
+                vocabulary = Vocabulary(texts, repairs)
             self._vocabulary = clock.monotonic(), vocabulary
         return vocabulary
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from random import Random
+from string import ascii_lowercase
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from reviva.paging import ListQuery
+from reviva.words import words
 from tests import databases
 from tests.api.shopfront import Shopfront, faults
 from tests.repairs import data_folder, records
@@ -83,6 +87,13 @@ BEST = {
     "handy iphone 12 display kaputt": "Apple iPhone 12",
     "sgrin iphone 11 wedi torri": "Apple iPhone 11",
     "mae fy ipad 7 wedi torri": "Apple iPad (7th generation)",
+    "surfce pro 7": "Microsoft Surface Pro 7",
+    "play staton 5": "Sony PlayStation 5",
+    "mak book air m1": "Apple MacBook Air (M1, 2020)",
+    "iphone 13 screen repair": "Apple iPhone 13",
+    "fan ps4 pro": "Sony PlayStation 4 Pro",
+    "samsung a52 back glass": "Samsung Galaxy A52",
+    "moto g power 2021 screen": "Motorola Moto G Power (2021)",
 }
 
 LABELLED = {
@@ -135,8 +146,68 @@ def test_whatever_is_typed_is_answered_alike(search: Search, typed: str) -> None
     assert len(search(typed)["items"]) <= 20
 
 
-def test_nothing_like_it_finds_nothing(search: Search) -> None:
-    assert search("zzzzqqq") == {"items": [], "next": None}
+@pytest.mark.parametrize("typed", ["zzzzqqq", "айфон 13", "手机 7", "zzzzqqq 13", "kaputt 5 g"])
+def test_nothing_like_it_finds_nothing(search: Search, typed: str) -> None:
+    assert search(typed) == {"items": [], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "begins"),
+    [
+        ("iphone 6", "Apple iPhone"),
+        ("iphone 99", "Apple iPhone"),
+        ("iphon 5 battery", "Apple iPhone"),
+        ("galaxy note 3", "Samsung Galaxy Note"),
+        ("ipad water damage", "Apple iPad"),
+        ("surfce laptop", "Microsoft Surface"),
+        ("hp kaputt", "HP"),
+    ],
+)
+def test_a_line_without_such_a_number_is_shown_rather_than_others_with_it(
+    search: Search, typed: str, begins: str
+) -> None:
+    found = names(search(typed))
+    assert len(found) > 4
+    assert all(name.startswith(begins) for name in found)
+
+
+def test_a_filter_that_leaves_nothing_of_what_was_meant_shows_nothing_else(search: Search) -> None:
+    assert search("galaxy s21", brand="apple")["items"] == []
+    assert names(search("galaxy s21 screen", year=2021))[0] == "Samsung Galaxy S21"
+
+
+def mistyped(word: str, chance: Random) -> str:
+    """A word with a letter too many, too few, wrong, or swapped with the next."""
+    at, letter = chance.randrange(len(word)), chance.choice(ascii_lowercase)
+    before, rest = word[:at], word[at:]
+    wrong = chance.choice([letter + rest, rest[1:], letter + rest[1:], rest[1:2] + rest[:1] + rest[2:]])
+    return before + wrong if before + wrong != word else mistyped(word, chance)
+
+
+def test_one_wrong_letter_leads_to_what_was_meant(fronts: list[Shopfront]) -> None:
+    """Of 300 mistyped words: how many find a model that has the word among the first five, alone and with another word
+    of a model's, and how many in a model's whole name find it among the first ten."""
+    chance, catalog = Random(13), fronts[0].services.catalog
+    with fronts[0].tables():
+        called = {row["slug"]: words(f"{row['brand_name']} {row['name']}") for row in catalog.models.in_stock("GBP")}
+
+        def found(typed: Iterable[str], most: int) -> list[str]:
+            return [row["slug"] for row in catalog.search(" ".join(typed), ListQuery(limit=most)).items]
+
+        bearers: dict[str, list[str]] = {}
+        for slug, word in sorted({(slug, word) for slug, name in called.items() for word in name}):
+            if len(word) > 3 and word.isalpha():
+                bearers.setdefault(word, []).append(slug)
+        alone = together = whole = 0
+        for word in chance.choices(sorted(bearers), k=300):
+            wrong, slug = mistyped(word, chance), chance.choice(bearers[word])
+            alone += any(word in called[each] for each in found([wrong], 5))
+            other = chance.choice(called[slug])
+            together += any({word, other} <= {*called[each]} for each in found(dict.fromkeys((wrong, other)), 5))
+            whole += slug in found((wrong if each == word else each for each in called[slug]), 10)
+    assert alone >= 287, alone
+    assert together >= 293, together
+    assert whole >= 298, whole
 
 
 def test_brands_as_people_write_them_are_found_alike(search: Search) -> None:

@@ -20,6 +20,7 @@ LEAVES = {
     "paging",
     "identity",
     "words",
+    "vocabulary",
     "logs",
     "signing",
     "boot",

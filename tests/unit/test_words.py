@@ -1,4 +1,4 @@
-"""Search words: how texts are stored to be found, and how a query is read by someone who knows the catalog's words."""
+"""Search words: how texts are stored to be found, and what a query looks for without knowing what there is."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reviva.words import MOST_WORDS, Vocabulary, addresses, asked, called, fts5, joined, tsquery, words
-
-CATALOG = Vocabulary(
-    [
-        "apple iphone 13", "apple iphone 13 pro max", "apple macbook air 13", "samsung galaxy s21 5g",
-        "samsung galaxy s21 plus", "sony playstation 5", "motorola moto g60", "hp dw0000",
-    ]
-)  # fmt: skip
+from reviva.words import MOST_WORDS, addresses, asked, called, fts5, joined, tsquery, words
 
 
 @pytest.mark.parametrize(
@@ -76,50 +69,7 @@ def test_a_model_carries_its_brand_once() -> None:
     assert called("HP", "HPE 1") == "HP HPE 1"
 
 
-@pytest.mark.parametrize(
-    ("query", "meant"),
-    [
-        ("ipho 13", ((("ipho",),), (("13",),))),
-        ("iphone13", ((("iphone", "13"),),)),
-        ("galaxys21", ((("galaxy", "s21"),),)),
-        ("mac book", ((("macbook",),),)),
-        ("play station 5", ((("playstation",),), (("5",),))),
-        ("iphnoe", ((("iphone",),),)),
-        ("samsun galxy", ((("samsun",),), (("galaxy",),))),
-        ("macbokair", ((("macbook", "air"),),)),
-        ("dw0009na", ((("dw000",),),)),
-        ("xylophone", ((("xylophone",),),)),
-        ("", ()),
-    ],
-)
-def test_a_query_is_read_by_the_catalogs_words(query: str, meant: object) -> None:
-    assert CATALOG.groups(query) == meant
-
-
-def test_a_known_word_is_doubted_only_on_demand() -> None:
-    assert CATALOG.read("mac", doubt=False) == (("mac",),)
-    assert CATALOG.read("mac", doubt=True) == (("mac",), ("max",))
-    assert ("s21",) in CATALOG.read("s12", doubt=False)
-    assert CATALOG.guesses("13") == ()
-
-
-@pytest.mark.parametrize("word", ["12", "999", "ab", "x"])
-def test_numbers_and_short_words_are_never_taken_for_others(word: str) -> None:
-    assert CATALOG.near(word) == []
-
-
 def test_both_databases_are_asked_the_same() -> None:
-    groups = CATALOG.groups("galaxys21 5g")
-    assert tsquery(groups) == "(('galaxy':* & 's21':*)) & (('5g':*))"
-    assert fts5(groups) == '(("galaxy" * AND "s21" *)) AND (("5g" *))'
-    assert tsquery(groups, every=False) == "(('galaxy':* & 's21':*)) | (('5g':*))"
-
-
-@settings(deadline=None)
-@given(st.text(max_size=40))
-def test_whatever_is_typed_is_read_and_can_be_asked(query: str) -> None:
-    for group in CATALOG.groups(query, doubt=True):
-        assert group
-        for alternative in group:
-            assert alternative
-            assert all(word == "".join(words(word)) for word in alternative)
+    groups = ((("galaxy", "s21"), ("galaxys",)), (("5g",),))
+    assert tsquery(groups) == "(('galaxy':* & 's21':*) | ('galaxys':*)) & (('5g':*))"
+    assert fts5(groups) == '(("galaxy" * AND "s21" *) OR ("galaxys" *)) AND (("5g" *))'
