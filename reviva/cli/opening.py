@@ -39,7 +39,7 @@ def plainly() -> Iterator[None]:
     monitor.setLevel(logging.ERROR)
     try:
         yield
-    except RevivaError:
+    except (RevivaError, BrokenPipeError):  # of the latter click knows what to do: whoever read has read enough
         raise
     except (peewee.PeeweeException, psycopg2.Error, sqlite3.Error, OSError) as problem:
         raise TransferError(explained(problem)) from problem

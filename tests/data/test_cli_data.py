@@ -6,10 +6,11 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import PIPE, CompletedProcess, Popen
 
 import pytest
 
@@ -99,3 +100,14 @@ def test_what_is_no_such_file_is_one_line(shop: Run, file: Callable[[str], str],
     broken = tmp_path / "latin.csv"
     broken.write_bytes((MODELS + GOOD).encode() + b"acme-two,phone,apple,Caf\xe9,2024,mid\n")
     assert "line 3: " in shop("import", "models", str(broken)).stderr
+
+
+def test_who_reads_the_beginning_of_an_export_ends_it_without_a_word(new_url: Callable[..., str]) -> None:
+    command = [sys.executable, "-m", "reviva", "export", "models", "--database", new_url(seeded=True)]
+    with Popen(command, stdout=PIPE, stderr=PIPE, text=True) as export:
+        assert export.stdout
+        assert export.stderr
+        assert export.stdout.readline().startswith("slug,category,")
+        export.stdout.close()
+        assert export.stderr.read() == ""
+    assert export.returncode == 1
