@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from reviva import clock
+from reviva import clock, places
 from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
 from reviva.services.pricing import Conditions
@@ -52,6 +52,12 @@ def _plain(text: str) -> str:
     return text
 
 
+def _currency(code: str) -> str:
+    if code not in places.currencies():
+        raise ValueError("must be an ISO 4217 currency such as GBP")
+    return code
+
+
 def _json(cell: Any) -> Any:
     try:
         return orjson.loads(cell) if isinstance(cell, str) else cell
@@ -63,7 +69,7 @@ Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 Texts = Annotated[list[Text], BeforeValidator(_json), Field(max_length=100)]
 JSON = Annotated[dict[str, Any], BeforeValidator(_json)]
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, AfterValidator(_currency)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 
 

@@ -86,6 +86,15 @@ def test_prices_are_added_changed_and_left(services: Services) -> None:
     ]
 
 
+def test_a_price_is_in_money_that_there_is(services: Services) -> None:
+    lines = exported(services, "prices").splitlines(True)[:2]
+    text = lines[0] + "".join(lines[1].replace(",GBP,", f",{code},") for code in ("EUR", "GPB", "ZZZ", "eur"))
+    outcome, told = imported(services, "prices", text)
+    assert list(told) == [3, 4, 5]
+    assert all(fault.endswith("must be an ISO 4217 currency such as GBP") for fault in told.values())
+    assert outcome.counts["created"] == 1
+
+
 def test_a_new_model_can_be_found_and_is_on_record(services: Services) -> None:
     imported(services, "models", MODELS + "apple-frobnicator,phone,apple,Frobnicator 9,2025,flagship\n")
     assert "frobnicator" in services.catalog_changes.models.find(DeviceModel.slug == "apple-frobnicator").search_text
