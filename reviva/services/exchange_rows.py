@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from reviva import clock, places
 from reviva.models.catalog import Tier
@@ -17,6 +18,27 @@ from reviva.services.pricing import Conditions
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of something to run."""
 MOST: Final = 10**15
+WORDS: Final = {
+    "value_error": "{error}",
+    "missing": "is missing",
+    "extra_forbidden": "is not known",
+    "string_pattern_mismatch": "must be lower-case letters and digits, with single hyphens between them",
+    "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_type": "must be text",
+    "too_short": "must not be empty",
+    "too_long": "must have at most {max_length} entries",
+    "int_": "must be a whole number",
+    "bool_": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "enum": "must be {expected}",
+    "list_type": "must be a JSON list",
+    "dict_type": "must be a JSON object",
+    "datetime_": "must be a time such as 2027-03-01T09:00:00Z",
+    "timezone_aware": "must be a time such as 2027-03-01T09:00:00Z",
+}
+"""What is wrong with a cell, by the beginning of what pydantic calls it."""
 
 
 def guarded(text: str) -> str:
@@ -136,4 +158,9 @@ def conditions(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def spelt(problem: ValidationError) -> str:
     """All that is wrong, in one line."""
-    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in problem.errors())
+    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {_said(fault)}" for fault in problem.errors())
+
+
+def _said(fault: ErrorDetails) -> str:
+    known = next((said for kind, said in WORDS.items() if fault["type"].startswith(kind)), "{error}")
+    return known.format(**{"error": fault["msg"], **fault.get("ctx", {})})

@@ -15,10 +15,10 @@ from reviva.database.connection import open_database
 from reviva.errors import Invalid
 from reviva.models import DeviceModel
 from reviva.paging import ListQuery
-from reviva.services import Services
+from reviva.services import Services, exchange_rows
 from reviva.services.catalog_change import STAYS
 from reviva.services.exchange import Outcome, shown
-from reviva.services.exchange_rows import guarded, unguarded
+from reviva.services.exchange_rows import ModelRow, RuleRow, guarded, unguarded
 from tests.people import COMMAND, services_over
 
 PHONE = {"slug": "phone", "name": "Phone"}
@@ -84,6 +84,49 @@ def test_prices_are_added_changed_and_left(services: Services) -> None:
         ("GBP", "123", "90"),
         ("EUR", "77", ""),
     ]
+
+
+BAD_CELLS = {
+    "category": ("A b", "must be lower-case letters and digits, with single hyphens between them"),
+    "brand": ("", "is missing"),
+    "name": ("x" * 201, "must have at most 200 characters"),
+    "year": ("1e3", "must be a whole number"),
+    "tier": ("golden", "must be 'budget', 'mid', 'upper' or 'flagship'"),
+    "model_numbers": ("A1, A2", "is not JSON"),
+    "aliases": ('[1,""]', ""),
+    "specs": ("[]", "must be a JSON object"),
+    "active": ("perhaps", "must be true or false"),
+}
+
+
+def test_each_fault_of_a_row_is_said_in_words() -> None:
+    row = {"slug": "a"} | {name: cell for name, (cell, _) in BAD_CELLS.items()}
+    expected = {name: said for name, (_, said) in BAD_CELLS.items() if said}
+    expected |= {"aliases.0": "must be text", "aliases.1": "must not be empty"}
+    with pytest.raises(ValueError, match="is missing") as problem:
+        exchange_rows.read(ModelRow, row)
+    assert dict(each.split(": ", 1) for each in str(problem.value).split("; ")) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("id", "0", "must be at least 1"),
+        ("priority", "1000001", "must be at most 1000000"),
+        ("value", "1.5", "must be a whole number"),
+        ("valid_from", "soon", "must be a time such as 2027-03-01T09:00:00Z"),
+        ("valid_to", "2027-03-01T09:00:00", "must be a time such as 2027-03-01T09:00:00Z"),
+        ("conditions", "all", "is not JSON"),
+    ],
+)
+def test_a_fault_of_a_rule_is_said_in_words(column: str, cell: str, said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{column}: {said}$"):
+        exchange_rows.read(RuleRow, {"name": "x", "kind": "percent", "value": "1"} | {column: cell})
+
+
+def test_a_condition_that_there_is_not_is_said_in_words() -> None:
+    with pytest.raises(ValueError, match=r"^weekday\.0: must be at most 6; colour: is not known$"):
+        exchange_rows.conditions({"weekday": [9], "colour": "red"})
 
 
 def test_a_price_is_in_money_that_there_is(services: Services) -> None:
