@@ -95,9 +95,13 @@ Currency = Annotated[str, AfterValidator(_currency)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 
 
-class ModelRow(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _Row(BaseModel):
+    """Spaces around a text are not of it."""
 
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class ModelRow(_Row):
     slug: Slug
     category: Slug
     brand: Slug
@@ -110,9 +114,7 @@ class ModelRow(BaseModel):
     active: bool = True
 
 
-class PriceRow(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class PriceRow(_Row):
     model: Slug
     repair: Slug
     currency: Currency
@@ -120,9 +122,7 @@ class PriceRow(BaseModel):
     minutes: Minutes | None = None
 
 
-class RuleRow(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class RuleRow(_Row):
     id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
     name: Text
     kind: RuleKind

@@ -129,6 +129,14 @@ def test_a_condition_that_there_is_not_is_said_in_words() -> None:
         exchange_rows.conditions({"weekday": [9], "colour": "red"})
 
 
+def test_spaces_around_a_text_are_not_of_it(services: Services) -> None:
+    row = "spacy , phone,apple,  Space  Grey ,2024,mid\n"
+    assert imported(services, "models", MODELS + row + 2 * ",phone,apple, ,2024,mid\n")[1] == dict.fromkeys(
+        (3, 4), "slug: is missing; name: must not be empty"
+    )
+    assert services.catalog_changes.model("spacy")["name"] == "Space  Grey"
+
+
 def test_a_price_is_in_money_that_there_is(services: Services) -> None:
     lines = exported(services, "prices").splitlines(True)[:2]
     text = lines[0] + "".join(lines[1].replace(",GBP,", f",{code},") for code in ("EUR", "GPB", "ZZZ", "eur"))
