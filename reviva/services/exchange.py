@@ -111,6 +111,8 @@ class ExchangeService:
         row["conditions"] = exchange_rows.conditions(row["conditions"])
         with self.database.atomic():  # a savepoint: the row's own, so that a bad one takes nothing with it
             if id is None:
+                if self.pricing.has(row):
+                    return "unchanged"
                 self.pricing.add(actor, **row)
                 return "created"
             before = self.pricing.get(id)

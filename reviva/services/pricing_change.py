@@ -11,7 +11,7 @@ from reviva import clock
 from reviva.database.statement import Row
 from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Fault, Invalid, NotFound
-from reviva.models.pricing import RuleKind
+from reviva.models.pricing import PricingRule, RuleKind
 from reviva.money import WHOLE
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
@@ -62,6 +62,11 @@ class PricingChangeService:
         if found is None:
             raise NotFound(f"There is no pricing rule {id}.")
         return found
+
+    def has(self, rule: Row) -> bool:
+        """Whether there is a rule of just these `FIELDS`."""
+        alike = self.rules.some(PricingRule.name == rule["name"], PricingRule.value == rule["value"])
+        return any(shown(each) == rule for each in self.rules.shown([each.id for each in alike]))
 
     def add(self, actor: Actor, **values: Any) -> Row:
         """A new rule from all of `FIELDS`. Raises `Invalid`."""

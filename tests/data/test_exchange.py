@@ -129,6 +129,21 @@ def test_a_condition_that_there_is_not_is_said_in_words() -> None:
         exchange_rows.conditions({"weekday": [9], "colour": "red"})
 
 
+def test_a_rule_without_an_id_is_added_unless_just_that_one_is_there(services: Services) -> None:
+    rules = list(csv.DictReader(io.StringIO(exported(services, "rules"))))
+    header = "name,kind,value,conditions,valid_from\n"
+    row = 'Spring,percent,{},"{{""weekday"": [1, 2]}}",2027-03-01T10:00:00+01:00\n'
+    text = header + row.format(-500) + row.format(-500) + row.format(-600)
+    assert imported(services, "rules", text)[0].counts == {"created": 2, "changed": 0, "unchanged": 1}
+    assert imported(services, "rules", text)[0].counts == {"created": 0, "changed": 0, "unchanged": 3}
+    bare = io.StringIO()
+    writer = csv.DictWriter(bare, [name for name in rules[0] if name != "id"], extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rules)
+    assert imported(services, "rules", bare.getvalue())[0].counts["unchanged"] == len(rules) > 0
+    assert len(list(csv.DictReader(io.StringIO(exported(services, "rules"))))) == len(rules) + 2
+
+
 def test_spaces_around_a_text_are_not_of_it(services: Services) -> None:
     row = "spacy , phone,apple,  Space  Grey ,2024,mid\n"
     assert imported(services, "models", MODELS + row + 2 * ",phone,apple, ,2024,mid\n")[1] == dict.fromkeys(
