@@ -141,28 +141,51 @@ def shown(row: Mapping[str, Any]) -> Row:
     return {name: clock.rfc3339(value) if hasattr(value, "isoformat") else value for name, value in row.items()}
 
 
+class _Lines:
+    """A file's lines, counted, with where the quote began that none has closed yet."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines, self.number, self.opened = iter(lines), 0, 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            self.number += 1
+            if quotes := line.replace('""', "").count('"'):
+                self.opened = self.number if bool(self.opened) != bool(quotes % 2) else 0
+            yield line
+
+    def fault(self, problem: csv.Error) -> tuple[int, str]:
+        """The line of what is wrong with a row, and what it is."""
+        if self.opened and str(problem).startswith(("unexpected end", "field larger")):
+            return self.opened, f"a quote that begins here is never closed: all up to line {self.number} was one cell"
+        return self.number, str(problem)
+
+
 def parsed(kind: str, lines: Iterable[str]) -> Iterator[tuple[int, Row | str]]:
     """The line of each row with its values, or with what is wrong with it. Raises `Invalid` for a wrong first line."""
-    reader = csv.DictReader(lines, strict=True)
+    counted = _Lines(lines)
+    reader = csv.DictReader(counted, strict=True)
     known = KINDS[kind].model_fields
     try:
         names = reader.fieldnames or ()
     except csv.Error as problem:
-        raise Invalid.field("line 1", str(problem), "no-csv") from None
+        line, told = counted.fault(problem)
+        raise Invalid.field(f"line {line}", told, "no-csv") from None
     needed = [name for name, each in known.items() if each.is_required()]
     wrong = [name for name in names if name not in known] + [name for name in needed if name not in names]
     if wrong or len(set(names)) != len(names):
         told = f"must name columns of {', '.join(known)}, and all of {', '.join(needed)}, each once"
         raise Invalid.field("line 1", told, "wrong-columns")
     while True:
+        counted.opened = 0
         try:
             row = next(reader)
         except StopIteration:
             return
         except csv.Error as problem:
-            yield reader.line_num, str(problem)
+            yield counted.fault(problem)
             continue
         try:
-            yield reader.line_num, exchange_rows.read(KINDS[kind], row)
+            yield counted.number, exchange_rows.read(KINDS[kind], row)
         except ValueError as problem:
-            yield reader.line_num, str(problem)
+            yield counted.number, str(problem)

@@ -17,7 +17,7 @@ from reviva.models import DeviceModel
 from reviva.paging import ListQuery
 from reviva.services import Services, exchange_rows
 from reviva.services.catalog_change import STAYS
-from reviva.services.exchange import Outcome, shown
+from reviva.services.exchange import Outcome, parsed, shown
 from reviva.services.exchange_rows import ModelRow, RuleRow, guarded, unguarded
 from tests.people import COMMAND, services_over
 
@@ -142,6 +142,32 @@ def test_a_rule_without_an_id_is_added_unless_just_that_one_is_there(services: S
     writer.writerows(rules)
     assert imported(services, "rules", bare.getvalue())[0].counts["unchanged"] == len(rules) > 0
     assert len(list(csv.DictReader(io.StringIO(exported(services, "rules"))))) == len(rules) + 2
+
+
+UNCLOSED = "a quote that begins here is never closed: all up to line {} was one cell"
+ROW = "a{},phone,apple,A {},2024,mid\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (['a2,phone,apple,"A,2024,mid\n', ROW], {2: UNCLOSED.format(3)}),
+        ([ROW, 'a3,phone,apple,"A,2024,mid\n', ROW, ROW], {3: UNCLOSED.format(5)}),
+        ([ROW, ROW, 'a4,phone,apple,"A'], {4: UNCLOSED.format(4)}),
+        (['a2,phone,apple,"A"x,2024,mid\n', ROW], {2: "',' expected after '\"'"}),
+        ([ROW, 'a3,phone,"ap\n', 'ple","A,2024,mid\n', ROW], {4: UNCLOSED.format(5)}),
+        (['a2,phone,apple,"A,2024,mid\n', "x" * 140_000 + "\n", ROW], {2: UNCLOSED.format(3)}),
+        ([ROW, 'a3,phone,apple,A "two",2024,mid\n', 'a4,phone,apple,"A ""4""",2024,mid\n'], {}),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_named_where_it_begins(rows: list[str], told: dict[int, str]) -> None:
+    lines = [MODELS, *(row.format(n, n) for n, row in enumerate(rows, 2))]
+    assert {line: row for line, row in parsed("models", lines) if isinstance(row, str)} == told
+
+
+def test_a_first_line_with_a_quote_that_is_not_closed_is_named() -> None:
+    with pytest.raises(Invalid, match="line 1: a quote that begins here is never closed"):
+        list(parsed("models", ['slug,"category,brand\n', "a,b,c\n"]))
 
 
 def test_spaces_around_a_text_are_not_of_it(services: Services) -> None:
