@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
+from itertools import islice
 from operator import and_, or_
 from typing import NamedTuple, TypeVar
 
@@ -24,6 +25,8 @@ MANY = 10
 """So many models that have a word are reason enough not to doubt it."""
 MOST_ALIKE = 6
 """Words that a mistyped one may mean."""
+LONGEST = 40
+"""Letters of what may be several words run together."""
 MOST_PARTS = 3
 """Parts of a query that are tried."""
 
@@ -189,7 +192,7 @@ class Vocabulary:
 
     def guesses(self, word: str, doubt: bool = False) -> Group:
         """Known words for one that is not: run together, or mistyped."""
-        apart = tuple(parts for parts in self.split(word) if self.fit(parts))
+        apart = tuple(islice(filter(self.fit, self.split(word)), MOST_ALIKE))
         if apart and not word.isalpha():
             return apart
         alike = self.near(word, doubt=doubt)
@@ -210,14 +213,18 @@ class Vocabulary:
         return tuple((start,) for start in likely if not start.isdigit() and self.begins(start))[:1]
 
     def split(self, word: str) -> Iterator[Alternative]:
-        """`galaxys21` as (galaxy, s21): a known word of at least three letters, then the beginning of another."""
-        for cut in range(len(word) - 1, 0, -1):
+        """`galaxys21` as (galaxy, s21): a known word of at least three letters, then the beginning of another.
+
+        A number stays whole, or is two: so many digits could be cut in as many ways as two to the power of them.
+        """
+        for cut in range(len(word) - 1, 0, -1) if len(word) <= LONGEST else ():
             head, tail = word[:cut], word[cut:]
-            if head in self.known and (cut > 2 or head.isdigit()):
+            inside = word[cut - 1 : cut + 1].isdigit()
+            if head in self.known and (cut > 2 or head.isdigit()) and (not inside or word.isdigit()):
                 if self.begins(tail):
                     yield head, tail
                     yield from ((head, *rest) for rest in self.numbered(tail))
-                else:
+                elif not inside:
                     yield from ((head, *rest) for rest in self.split(tail))
 
     def split_near(self, word: str) -> Iterator[Alternative]:

@@ -57,6 +57,12 @@ def test_a_word_is_two_where_a_model_has_both_and_else_a_mistyped_one() -> None:
     assert meant("onnsurf")[0] == "onn+surf"
 
 
+@pytest.mark.parametrize("word", ["1" * 100, "aaab" * 50, "1a" * 50])
+def test_what_could_be_cut_in_countless_ways_is_not(word: str) -> None:
+    dense = Vocabulary(["a aa aaa aaaa aaab aab ab b ba baa 1 11 111 1111 1a a1"])
+    assert list(dense.readings(word)) == [(((word,),),)]
+
+
 def test_a_letter_left_out_or_two_swapped_is_likelier_than_another_and_then_what_more_models_have() -> None:
     assert meant("vectr") == ["vectr", "vectr|vectra|vector"]
     assert meant("vetcor")[0] == "vector"
