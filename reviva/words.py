@@ -13,6 +13,9 @@ Group = tuple[Alternative, ...]
 
 _WORD = re.compile(r"[^\W_]+")
 
+_STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+"""Letters whose strokes are no accents to Unicode, as people type them who lack the keys."""
+
 _REFERENCE = re.compile(r"\bRV-", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
@@ -25,7 +28,7 @@ def words(text: str) -> list[str]:
     text = text.replace("+", " plus ")
     if text.isascii():  # most are, and need none of the rest
         return _WORD.findall(text.lower())
-    folded = unicodedata.normalize("NFKD", text).casefold()
+    folded = unicodedata.normalize("NFKD", text).casefold().translate(_STROKED)
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)))
 
 

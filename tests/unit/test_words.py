@@ -16,6 +16,7 @@ from reviva.words import MOST_WORDS, addresses, asked, called, fts5, joined, tsq
         ("  Redmi-Note_10 ", ["redmi", "note", "10"]),
         ("Zoë Müller", ["zoe", "muller"]),
         ("STRASSE Straße", ["strasse", "strasse"]),
+        ("Żółć SØREN Đorđe Ægir", ["zolc", "soren", "dorde", "aegir"]),
         ("ﬁne ＡＢＣ", ["fine", "abc"]),
         ("+44 (7700) 900123", ["plus", "44", "7700", "900123"]),
         ("iPad Pro 12.9″", ["ipad", "pro", "12", "9"]),
