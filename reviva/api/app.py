@@ -90,6 +90,7 @@ BASE = [f"booking/{each}" for each in (
 )]  # fmt: skip
 """What the element and the hosted pages share."""
 STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "kept", "element")]
+BOOK = static.framed("pages/book.html")
 TRACK = static.drawn("Your repair", "track.js", "To see your booking")
 FRESH = "no-cache"
 """Asked for again each time, by its ETag: who may frame a page may change."""
@@ -267,7 +268,7 @@ ROUTES: tuple[Endpoint, ...] = (
     page("/staff", "staff.html"),
     get("/staff/{file}", static.folder("staff"), PUBLIC, database=False, cache=A_WHILE, documented=False),
     page("/widget.js", static.script(*BASE, *STEPS, **static.EVERYWHERE)),
-    page("/book", static.framed("pages/book.html"), FRESH), page("/pages/book.js", "pages/book.js"),
+    page("/", BOOK, FRESH), page("/book", BOOK, FRESH), page("/pages/book.js", "pages/book.js"),
     page("/track", TRACK, None), page("/track/{reference}", TRACK, None),
     page("/pages/live.js", "pages/live.js"),
     page("/pages/track.js", static.script(*BASE, "pages/page.js", "pages/live.js", "pages/track.js")),

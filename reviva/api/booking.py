@@ -16,6 +16,7 @@ from reviva.api.fields import (
     Email,
     Instant,
     Line,
+    Locale,
     Name,
     Notes,
     Phone,
@@ -33,7 +34,6 @@ from reviva.services.booking_view import line_item, money, shown
 from reviva.services.idempotency import Replay
 
 Repairs = Annotated[list[Slug], Field(min_length=1, max_length=20)]
-Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")]
 SignedQuote = Annotated[str, Field(max_length=8000)]
 AnyUrgency = Annotated[Urgency, Field(strict=False)]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Email, Id, Instant, Line, Notes, Phone
+from reviva.api.fields import Body, Email, Id, Instant, Line, Locale, Notes, Phone
 from reviva.api.listing import Listing, render_page
 from reviva.api.version import Version
 from reviva.database.statement import Row
@@ -57,7 +57,7 @@ class CustomerChange(Body):
     email: Email | None = None
     name: Annotated[str, Line(200, least=0)] | None = None
     phone: Phone | None = None
-    locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)] | None = None
+    locale: Locale | None = None
     marketing_consent: bool | None = None
     notes: Notes | None = None
     version: Version | None = None

@@ -178,6 +178,13 @@ def parse_email(value: str) -> str:
         raise PydanticCustomError("email", "must be an e-mail address") from None
 
 
+def language_tag(value: str) -> str:
+    """A tag as BCP 47 writes it, whoever typed it: `de`, `en-US`, `zh-Hant-TW`, `es-419`."""
+    language, *rest = value.replace("_", "-").lower().split("-")
+    known = {2: str.upper, 4: str.title}
+    return "-".join([language, *(known.get(len(part), str)(part) for part in rest)])
+
+
 def _phone(value: str) -> str:
     if not _PHONE.fullmatch(value):
         raise PydanticCustomError("phone", "must be a telephone number")
@@ -217,6 +224,10 @@ Name = Annotated[str, Line(200)]
 Notes = Annotated[str, Line(4000, least=0, several=True)]
 """Longer text, of several lines."""
 
+Locale = Annotated[
+    str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35, description="A BCP 47 tag."),
+    AfterValidator(language_tag),
+]  # fmt: skip
 Slug = Annotated[str, AfterValidator(parse_slug), WithJsonSchema(SLUG_SCHEMA)]
 Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
 Reference = Annotated[str, AfterValidator(parse_reference), WithJsonSchema(REFERENCE_SCHEMA)]

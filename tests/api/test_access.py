@@ -115,6 +115,7 @@ MATRIX = {
     "GET /staff": PUBLIC,
     "GET /staff/{file}": PUBLIC,
     "GET /widget.js": PUBLIC,
+    "GET /": PUBLIC,
     "GET /book": PUBLIC,
     "GET /pages/book.js": PUBLIC,
     "GET /pages/live.js": PUBLIC,

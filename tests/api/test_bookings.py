@@ -53,6 +53,14 @@ def test_one_step_books_and_the_answer_is_what_is_read_back(town: Town) -> None:
     TypeAdapter(shapes.Booking).validate_python(view, strict=False)
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("de", "de"), ("en-us", "en-US"), ("DE", "de"), ("es-419", "es-419"), ("zh_hant_tw", "zh-Hant-TW")],
+)
+def test_whatever_language_a_browser_speaks_is_taken(town: Town, sent: str, kept: str) -> None:
+    assert book(town, locale=sent)["locale"] == kept
+
+
 def test_without_draft_every_missing_field_is_named_at_once(town: Town) -> None:
     for more in ({}, {"draft": False}):
         reply = town.web.post("/api/bookings", {"model": MODEL, "customer": {"email": "no"}, **more})

@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.shopfront import Shopfront
 
-PAGES = ("/book", "/track", "/track/RV-7K3M9Q2X", "/reset", "/unsubscribe")
+PAGES = ("/", "/book", "/track", "/track/RV-7K3M9Q2X", "/reset", "/unsubscribe")
 
 
 @pytest.fixture
