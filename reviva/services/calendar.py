@@ -15,6 +15,7 @@ STEP = timedelta(minutes=STEP_MINUTES)
 DAY = timedelta(days=1)
 A_DAY = 24 * 60
 """Minutes on the wall."""
+NO_OFFSET = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,13 @@ class Calendar:
 def check_exists(at: datetime, timezone: str) -> None:
     """Raises `Invalid` for an instant written as a wall time that the shop's clock jumps over.
 
-    Only an instant written in UTC means no wall time. One that the clock shows twice is told apart by its offset.
+    Only an instant written with an offset that the shop's clock has just before or after the jump means its wall time;
+    any other names an instant and nothing else, as UTC always does. A time that the clock shows twice is told apart by
+    its offset.
     """
     if not at.utcoffset():
         return
-    wall, zone = at.replace(tzinfo=None), ZoneInfo(timezone)
-    if wall.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+    wall = at.replace(tzinfo=ZoneInfo(timezone))
+    before, after = wall.utcoffset() or NO_OFFSET, wall.replace(fold=1).utcoffset() or NO_OFFSET
+    if before < after and at.utcoffset() in (before, after):  # twice is the other way round, and else they are equal
         raise Invalid.field("starts_at", "the shop's clock jumps over this time", "skipped-hour")

@@ -79,7 +79,6 @@ def test_a_shop_that_never_closes_offers_every_half_hour_of_a_long_or_short_day(
     ("zone", "skipped"),
     [
         ("Europe/London", "2027-03-28T01:30:00+01:00"),
-        ("Europe/London", "2027-03-28T01:30:00+00:30"),
         ("America/New_York", "2027-03-14T02:00:00-05:00"),
         ("America/New_York", "2027-03-14T02:30:00-04:00"),
         ("Australia/Lord_Howe", "2027-10-03T02:15:00+10:30"),
@@ -90,6 +89,26 @@ def test_a_wall_time_that_the_clock_skips_is_refused(front: Shopfront, zone: str
     written = front.counts()
     assert faults(front.order(order(starts_at=skipped, repairs=["diagnosis"]))) == {"starts_at": "skipped-hour"}
     assert front.counts() == written
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "instant"),
+    [
+        ("America/New_York", "2027-03-14T02:30:00+05:30", "2027-03-13T21:00:00Z"),
+        ("America/New_York", "2027-03-14T02:30:00-06:00", "2027-03-14T08:30:00Z"),
+        ("America/New_York", "2027-03-14T02:30:00Z", "2027-03-14T02:30:00Z"),
+        ("America/New_York", "2027-03-14T01:30:00-05:00", "2027-03-14T06:30:00Z"),
+        ("America/New_York", "2027-03-14T03:00:00-04:00", "2027-03-14T07:00:00Z"),
+        ("Europe/London", "2027-03-28T01:30:00+00:30", "2027-03-28T01:00:00Z"),
+        ("Europe/London", "2027-03-28T01:30:00Z", "2027-03-28T01:30:00Z"),
+    ],
+)
+def test_an_offset_that_is_not_the_shops_names_an_instant_whatever_the_shops_clock_skips(
+    front: Shopfront, zone: str, written: str, instant: str
+) -> None:
+    front.furnish(DAY_AND_NIGHT, timezone=zone, horizon_days=365)
+    booked = front.order(order(starts_at=written, repairs=["diagnosis"]))
+    assert (booked.status, booked.json.get("starts_at")) == (201, instant)
 
 
 def test_a_wall_time_that_the_clock_shows_twice_is_two_times(front: Shopfront) -> None:

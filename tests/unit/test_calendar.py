@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -119,7 +119,25 @@ def test_a_time_written_in_the_shops_own_offset_exists(at: datetime, zone: str) 
     check_exists(at.replace(year=2024 + at.year % 5, day=min(at.day, 28)).astimezone(ZoneInfo(zone)), zone)
 
 
-@pytest.mark.parametrize("written", ["01:00:00+00:30", "01:30:00+01:00", "01:59:59+02:00"])
-def test_a_wall_time_that_never_comes_is_refused(written: str) -> None:
+NEW_YORK, LONDON, LORD_HOWE = "America/New_York", "Europe/London", "Australia/Lord_Howe"
+
+
+@pytest.mark.parametrize(
+    ("zone", "written"),
+    [
+        (LONDON, "2027-03-28T01:00:00+01:00"), (LONDON, "2027-03-28T01:59:59+01:00"),
+        (NEW_YORK, "2027-03-14T02:00:00-05:00"), (NEW_YORK, "2027-03-14T02:30:00-04:00"),
+        (LORD_HOWE, "2027-10-03T02:15:00+10:30"), (LORD_HOWE, "2027-10-03T02:15:00+11:00"),
+    ],
+)  # fmt: skip
+def test_a_wall_time_that_never_comes_is_refused(zone: str, written: str) -> None:
     with pytest.raises(Invalid, match="jumps"):
-        check_exists(datetime.fromisoformat(f"2027-03-28T{written}"), "Europe/London")
+        check_exists(datetime.fromisoformat(written), zone)
+
+
+@given(st.integers(-24 * 60, 24 * 60), st.integers(-56, 56))
+def test_no_other_offset_is_refused(minutes: int, quarters: int) -> None:
+    """Whatever it is written as: with an offset that is not the shop's, the wall time is somebody else's."""
+    wall = datetime(2027, 3, 14, 2, 30) + minutes * timedelta(minutes=1)
+    if quarters not in (-20, -16):
+        check_exists(wall.replace(tzinfo=timezone(quarters * timedelta(minutes=15))), NEW_YORK)
