@@ -23,7 +23,7 @@ from reviva.services import booking_view
 from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
-from reviva.services.booking_bench import Benches, job_steps
+from reviva.services.booking_bench import Benches, check_ahead, job_steps
 from reviva.services.booking_step import BookingSteps
 from reviva.services.booking_token import make_token
 from reviva.services.calendar import check_exists
@@ -144,9 +144,16 @@ class BookingService:
         named = faults.of(lambda: self.shops.open(wish.shop))
         place = named or self.shops.open(None)  # so that what else is wrong is told too
         wanted = faults.of(lambda: self.catalog.wanted(wish.model, wish.repairs, place.shop.currency))
-        lines = faults.of(lambda: self.lines(wish, place, *wanted)) if wanted else None
+        lines = steps = None
+        if named and wanted:
+            lines = faults.of(lambda: self.lines(wish, place, *wanted))
+        elif wish.quote is not None:
+            faults.of(lambda: self.pricing.opened(wish.quote or ""))
         minutes = sum(line.minutes for line in lines) if lines else STEP_MINUTES
-        steps = faults.of(lambda: job_steps(place, wish.starts_at, minutes, by_staff=by_staff)) if named else None
+        if named:
+            steps = faults.of(lambda: job_steps(place, wish.starts_at, minutes, by_staff=by_staff))
+        else:
+            faults.of(lambda: check_ahead(wish.starts_at))
         if phone is not None:
             phone = faults.of(lambda: e164(wish.phone or "", place.shop.country, "customer.phone"))
         faults.check()

@@ -67,7 +67,7 @@ def job_steps(place: OpenShop, starts_at: datetime, minutes: int, *, by_staff: b
     starts_at = starts_at.astimezone(UTC)
     earliest, latest = bookable(place.shop, clock.now())
     if starts_at < (clock.now() if by_staff else earliest):
-        raise Invalid.field("starts_at", "this is too soon, or in the past", "too-soon")
+        raise too_soon()
     if starts_at > latest:
         raise Invalid.field("starts_at", f"bookings open {place.shop.horizon_days} days ahead", "too-far")
     if not place.calendar.accepts(starts_at, minutes):
@@ -78,3 +78,13 @@ def job_steps(place: OpenShop, starts_at: datetime, minutes: int, *, by_staff: b
     if not steps:
         raise Invalid.field("starts_at", "the shop is not open for so long within a year", "outside-hours")
     return steps
+
+
+def check_ahead(starts_at: datetime) -> None:
+    """Raises `Invalid` for a time that is past: the one thing that can be told of it while no shop is known."""
+    if starts_at < clock.now():
+        raise too_soon()
+
+
+def too_soon() -> Invalid:
+    return Invalid.field("starts_at", "this is too soon, or in the past", "too-soon")

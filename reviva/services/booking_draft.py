@@ -15,7 +15,7 @@ from reviva.identity import e164
 from reviva.models.booking import Status, Urgency
 from reviva.services.actor import SYSTEM, Actor
 from reviva.services.booking import Booked, BookingService
-from reviva.services.booking_bench import job_steps
+from reviva.services.booking_bench import check_ahead, job_steps
 from reviva.services.booking_view import missing
 from reviva.services.idempotency import Replay
 from reviva.services.pricing import LOCK_FOR, Line
@@ -152,10 +152,15 @@ class BookingDrafts:
         starts_at = sent.get("starts_at", known["starts_at"])
         contact = faults.of(lambda: self.contact(known["contact"] or {}, sent, place)) or {}
         wanted = faults.of(lambda: self.service.catalog.wanted(model, repairs, place.shop.currency))
-        lines = (
-            faults.of(lambda: self.lines(contact, sent, *wanted, place, plain["urgency"], starts_at)) if wanted else []
-        )
-        timed = faults.of(lambda: timing(actor, place, lines or (), starts_at)) if TIMED & sent.keys() else None
+        lines = timed = None
+        if named and wanted:
+            lines = faults.of(lambda: self.lines(contact, sent, *wanted, place, plain["urgency"], starts_at))
+        elif quote := sent.get("quote"):
+            faults.of(lambda: self.service.pricing.opened(quote))
+        if named and TIMED & sent.keys():
+            timed = faults.of(lambda: timing(actor, place, lines or (), starts_at))
+        elif sent.get("starts_at"):
+            faults.of(lambda: check_ahead(starts_at))
         faults.check()
         assert wanted is not None
         assert lines is not None

@@ -56,13 +56,13 @@ class CatalogService:
     def wanted(self, slug: str, repairs: Sequence[str], currency: str) -> tuple[Row, list[Row]]:
         """A model, and the offers for some repairs on it in the order asked. Raises `Invalid` with every fault."""
         rows = self.models.wanted(slug, repairs, currency)
-        if not rows:
-            raise Invalid.field("model", f"there is no model {slug!r}", "unknown-model")
         offered = {row["repair_slug"]: row for row in rows if row["amount"] is not None}
-        faults = [
+        absent = set(repairs) - offered.keys() if rows else self.repairs.unknown(repairs)
+        faults = [] if rows else [Fault("model", f"there is no model {slug!r}", "unknown-model")]
+        faults += [
             Fault(f"repairs.{n}", f"{repair!r} is not offered for this model", "unknown-repair")
             for n, repair in enumerate(repairs)
-            if repair not in offered
+            if repair in absent
         ]
         faults += [
             Fault(f"repairs.{n}", f"{repair!r} is there twice", "repeated")

@@ -172,6 +172,19 @@ class PricingService:
         time = clock.rfc3339(starts_at) if starts_at else None
         return self.signer.sign("quote", [model, shop, urgency, time, clock.rfc3339(until), frozen]), until
 
+    def opened(self, quote: str) -> tuple[str, str, str, datetime | None, list[Any]]:
+        """What a quote was for: model, shop, urgency and perhaps a time; and its lines.
+
+        Raises `Invalid` for one that is not ours or has lapsed, which is wrong whatever is ordered with it.
+        """
+        try:
+            model, shop, urgency, time, until, frozen = self.signer.open("quote", quote)
+        except ValueError:
+            raise Invalid.field("quote", "this is not a quote of this shop", "quote-unknown") from None
+        if datetime.fromisoformat(until) <= clock.now():
+            raise Invalid.field("quote", f"this quote was valid until {until}", "quote-expired")
+        return model, shop, urgency, datetime.fromisoformat(time) if time else None, frozen
+
     def honour(
         self, quote: str, model: Row, offers: Sequence[Row], shop: Any, urgency: str, starts_at: datetime | None
     ) -> list[Line]:
@@ -180,17 +193,11 @@ class PricingService:
         Raises `Invalid` for a quote that is not ours, has lapsed, or is for another order, or for another time where
         the time tells in the price.
         """
-        try:
-            for_model, for_shop, for_urgency, time, until, frozen = self.signer.open("quote", quote)
-        except ValueError:
-            raise Invalid.field("quote", "this is not a quote of this shop", "quote-unknown") from None
-        if datetime.fromisoformat(until) <= clock.now():
-            raise Invalid.field("quote", f"this quote was valid until {until}", "quote-expired")
+        for_model, for_shop, for_urgency, quoted, frozen = self.opened(quote)
         wanted = {offer["repair_slug"]: offer for offer in offers}
         ordered = for_model, for_shop, for_urgency, {part[0] for part in frozen}
         if ordered != (model["slug"], shop.slug, urgency, set(wanted)):
             raise Invalid.field("quote", "this quote is for another order", "quote-mismatch")
-        quoted = datetime.fromisoformat(time) if time else None
         if starts_at not in (None, quoted) and any(
             then.price != now.price
             for then, now in zip(

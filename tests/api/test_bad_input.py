@@ -85,6 +85,23 @@ MEANINGS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"model": "no-such", "shop": "nowhere", "customer": {**ADA, "phone": "+44 1"}},
         {"model": "unknown-model", "shop": "unknown-shop", "customer.phone": "phone"},
     ),
+    "all at once, and each by itself": (
+        {
+            "model": "no-such", "repairs": ["no-such", "screen", "screen"], "starts_at": "2020-01-01T10:00:00Z",
+            "shop": "nowhere", "quote": "abc", "customer": {**ADA, "phone": "+44 1"},
+        },
+        {
+            "model": "unknown-model", "repairs.0": "unknown-repair", "repairs.2": "repeated", "starts_at": "too-soon",
+            "shop": "unknown-shop", "quote": "quote-unknown", "customer.phone": "phone",
+        },
+    ),
+    "an unknown repair, the past and no quote": (
+        {"repairs": ["no-such"], "starts_at": "2020-01-01T10:00:00Z", "quote": "abc"},
+        {"repairs.0": "unknown-repair", "starts_at": "too-soon", "quote": "quote-unknown"},
+    ),
+    "an unknown shop, with what is good at any": (
+        {"shop": "nowhere", "starts_at": "2027-03-02T03:10:00Z"}, {"shop": "unknown-shop"},
+    ),
     "repairs": (
         {"repairs": ["screen", "fan", "screen", "no-such"], "starts_at": after(hours=-1)},
         {
@@ -112,9 +129,10 @@ MEANINGS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("name", MEANINGS)
-def test_what_can_not_be_is_named_all_at_once(front: Shopfront, name: str) -> None:
+@pytest.mark.parametrize("draft", [False, True])
+def test_what_can_not_be_is_named_all_at_once(front: Shopfront, name: str, draft: bool) -> None:
     changes, expected = MEANINGS[name]
-    assert faults(front.order(order(**changes))) == expected
+    assert faults(front.order(order(**changes, draft=draft))) == expected
 
 
 def test_a_day_on_which_the_shop_is_closed_is_refused(front: Shopfront) -> None:
@@ -162,9 +180,14 @@ def test_a_body_over_64_kib_is_413(front: Shopfront) -> None:
 
 
 def test_the_same_faults_are_named_for_a_quote(front: Shopfront) -> None:
-    wish = {"model": "no-such", "repairs": ["screen"], "shop": "nowhere", "starts_at": "2027-03-28T01:30:00+01:00"}
-    assert faults(front.post("/api/quotes", wish)) == {"model": "unknown-model", "shop": "unknown-shop"}
-    del wish["shop"]
+    wish = {
+        "model": "no-such", "repairs": ["screen", "no-such"], "shop": "nowhere",
+        "starts_at": "2027-03-28T01:30:00+01:00",
+    }  # fmt: skip
+    assert faults(front.post("/api/quotes", wish)) == {
+        "model": "unknown-model", "repairs.1": "unknown-repair", "shop": "unknown-shop",
+    }  # fmt: skip
+    del wish["shop"], wish["repairs"][1]
     assert faults(front.post("/api/quotes", wish)) == {"model": "unknown-model", "starts_at": "skipped-hour"}
     assert set(faults(front.post("/api/quotes", {"extra": 1}))) == {"model", "repairs", "extra"}
 
@@ -174,6 +197,7 @@ QUERIES = {
     "": {"model", "repairs"},
     "model=no-such&repairs=screen": {"model"},
     "model=no-such&repairs=screen&shop=nowhere": {"model", "shop"},
+    "model=no-such&repairs=screen,no-such&shop=nowhere": {"model", "repairs.1", "shop"},
     "model=apple-iphone-13&repairs=fan,no-such": {"repairs.0", "repairs.1"},
     "model=apple-iphone-13&repairs=screen,screen": {"repairs"},
     "model=apple-iphone-13&repairs=screen&from=tomorrow&days=0": {"from", "days"},

@@ -62,6 +62,16 @@ def test_confirming_names_everything_that_is_missing(services: Services) -> None
     assert services.bookings.read(view["reference"], STAFF)["version"] == 1
 
 
+def test_a_step_that_is_wrong_in_several_ways_names_all_of_them(services: Services) -> None:
+    view = draft(services)
+    wrong = {"model": "x", "repairs": ["y"], "shop": "z", "quote": "q", "customer": {"phone": "1"}}
+    with pytest.raises(Invalid) as caught:
+        patch(services, view, starts_at=NOW - timedelta(days=1), **wrong)
+    assert sorted(fault.field for fault in caught.value.faults) == [
+        "customer.phone", "model", "quote", "repairs.0", "shop", "starts_at",
+    ]  # fmt: skip
+
+
 def test_nothing_is_sent_to_the_address_of_a_draft_and_everything_once_it_is_booked(services: Services) -> None:
     view = draft(services)
     assert scalar(services.database, "SELECT COUNT(*) FROM notification") == 0

@@ -138,6 +138,6 @@ def test_a_wall_time_that_never_comes_is_refused(zone: str, written: str) -> Non
 @given(st.integers(-24 * 60, 24 * 60), st.integers(-56, 56))
 def test_no_other_offset_is_refused(minutes: int, quarters: int) -> None:
     """Whatever it is written as: with an offset that is not the shop's, the wall time is somebody else's."""
-    wall = datetime(2027, 3, 14, 2, 30) + minutes * timedelta(minutes=1)
+    wall = datetime(2027, 3, 14, 2, 30, tzinfo=UTC) + minutes * timedelta(minutes=1)
     if quarters not in (-20, -16):
         check_exists(wall.replace(tzinfo=timezone(quarters * timedelta(minutes=15))), NEW_YORK)
