@@ -48,6 +48,8 @@ class Call:
     query: Any = None
     headers: Headers = field(default_factory=dict)
     """Headers to add to the answer, whatever the handler returns."""
+    version: int | None = None
+    """The one that `If-Match` wants changed."""
     _actor: Any = None
     _asked: bool = False
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Email, Id, Instant, Line, Locale, Notes, Phone
 from reviva.api.listing import Listing, render_page
-from reviva.api.version import Version
+from reviva.api.version import Version, sent
 from reviva.database.statement import Row
 
 
@@ -92,10 +92,9 @@ def customer(call: Call) -> dict[str, Any]:
 
 def change(call: Call) -> dict[str, Any]:
     """Correct a customer. A null telephone number removes it."""
-    sent = call.body.model_dump(exclude_unset=True)
-    sent = {name: value for name, value in sent.items() if value is not None or name == "phone"}
-    version = sent.pop("version", None)
-    return detail(call.services.customers.change(call.actor, call.params["id"], version, **sent))
+    version, fields = sent(call)
+    fields = {name: value for name, value in fields.items() if value is not None or name == "phone"}
+    return detail(call.services.customers.change(call.actor, call.params["id"], version, **fields))
 
 
 def merge(call: Call) -> dict[str, Any]:

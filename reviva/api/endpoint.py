@@ -53,7 +53,8 @@ class Endpoint:
     of a success, for the documentation. `cache` is a Cache-Control value and turns on ETag and 304. `database=False`
     runs the handler without a connection. `rate` is a limit of this endpoint alone; `counted=False` frees it from the
     ordinary one. `optional_body=True` reads no body as `{}`. `upgrade=True` hands the socket over: the handler talks on
-    it until the end, and nothing is answered afterwards. `errors` are statuses that the documentation can't derive.
+    it until the end, and nothing is answered afterwards. `errors` are statuses, `asks` and `tells`
+    headers of requests and answers, that the documentation can't derive.
     """
 
     method: str
@@ -71,6 +72,8 @@ class Endpoint:
     counted: bool = True
     optional_body: bool = False
     errors: tuple[int, ...] = ()
+    asks: tuple[str, ...] = ()
+    tells: tuple[str, ...] = ()
     upgrade: bool = False
     documented: bool = True
 
@@ -88,6 +91,11 @@ class Endpoint:
     def parameters(self) -> tuple[str, ...]:
         """The names of the path's parameters."""
         return tuple(match[1] for match in _PARAMETER.finditer(self.path))
+
+    @property
+    def versioned(self) -> bool:
+        """Whether a request may say which version of a thing it wants changed: `If-Match` counts."""
+        return "If-Match" in self.asks or (self.body is not None and "version" in self.body.model_fields)
 
     @property
     def public(self) -> bool:

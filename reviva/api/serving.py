@@ -16,6 +16,7 @@ from reviva.api.metrics import RouteMetrics
 from reviva.api.problem import ConnectionLost, looks_lost
 from reviva.api.ratelimit import Limiter
 from reviva.api.render import to_json
+from reviva.api.version import answered
 from reviva.database.units import retrying
 from reviva.errors import Forbidden, NotAuthenticated, NotFound
 
@@ -55,6 +56,7 @@ class Serving:
         self._body_deadline = body_deadline
         self._parsers = [(name, PATH_PARAMETERS.get(name, parse_plain)) for name in endpoint.parameters]
         self._query = endpoint.query or Query
+        self._versioned = endpoint.versioned
 
     def __call__(self, call: Call, params: dict[str, str]) -> Answer:
         """The answer, rendered to bytes. Raises whatever is wrong."""
@@ -88,7 +90,7 @@ class Serving:
                 raise Forbidden
         if endpoint.body:
             call.body = parse_body(b"{}" if endpoint.optional_body and not raw else raw, endpoint.body)
-        return endpoint.handler(call)
+        return answered(call, endpoint.handler) if self._versioned else endpoint.handler(call)
 
     def _finish(self, call: Call, result: Any) -> Answer:
         endpoint = self.endpoint

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Commas, Email, Line, QueryId
 from reviva.api.listing import Listing, render_page
-from reviva.api.version import Version
+from reviva.api.version import Version, sent
 from reviva.database.statement import Row
 from reviva.models.user import Role
 
@@ -107,8 +107,9 @@ def add(call: Call) -> Answer:
 
 def change(call: Call) -> dict[str, Any]:
     """Change a user. Disabling and a new role end the user's sessions; the last admin stays."""
-    sent = call.body.model_dump(exclude_unset=True, exclude_none=True)
-    return render_user(call.services.users.change(call.actor, call.params["id"], sent.pop("version", None), **sent))
+    version, fields = sent(call)
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return render_user(call.services.users.change(call.actor, call.params["id"], version, **fields))
 
 
 def sessions(call: Call) -> Answer:

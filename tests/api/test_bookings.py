@@ -95,6 +95,33 @@ def test_a_draft_is_patched_and_confirmed_with_its_token(town: Town) -> None:
     assert (closed.status, closed.json["allowed"]) == (409, ["checked_in", "cancelled", "no_show"])
 
 
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ('"2"', 200), ('W/"2"', 200), ('"1", "2"', 200), ('"7" ,"2","1"', 200), ('"a,b", "2"', 200), ("*", 200),
+        ('"1"', 409), ('"1", "3"', 409), ('"abc"', 409), ('""', 409), ('"02"', 409), ('"99999999999999999999"', 409),
+        ("2", 400), ("", 400), ("abc", 400), ('"2', 400), ('"2" "3"', 400), ('"2",', 400), ('*, "2"', 400),
+        (", ".join(f'"{n}"' for n in range(2, 13)), 400),
+    ],
+)  # fmt: skip
+def test_a_change_is_for_any_of_the_versions_that_if_match_names(town: Town, header: str, status: int) -> None:
+    view = book(town)
+    town.web.post(path(view, "/reschedule"), {"starts_at": soon(4)}, view["token"])
+    reply = town.web.post(path(view, "/cancel"), token=view["token"], headers={"If-Match": header})
+    assert reply.status == status
+    known = town.web.get(path(view), view["token"]).json
+    assert known["version"] == (3 if status == 200 else 2)
+    assert reply.json.get("type") == {409: "/problems/version-conflict", 400: "/problems/malformed-request"}.get(status)
+
+
+def test_if_match_and_the_body_must_agree_on_the_version(town: Town) -> None:
+    view = book(town)
+    for header, version, status in (('"1"', 2, 409), ('"2"', 1, 409), ('"2", "1"', 1, 200)):
+        sent = {"starts_at": soon(4), "version": version}
+        reply = town.web.post(path(view, "/reschedule"), sent, view["token"], headers={"If-Match": header})
+        assert reply.status == status
+
+
 def test_a_customer_moves_and_cancels_and_the_calendar_follows(town: Town) -> None:
     view = book(town)
     token = view["token"]

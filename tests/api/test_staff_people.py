@@ -22,6 +22,10 @@ def test_an_admin_adds_changes_and_disables_a_user(town: Town) -> None:
     path = made.header("Location")
     assert town.ask("admin", "PATCH", path, {"role": "manager", "version": 1}).json["role"] == "manager"
     assert town.ask("admin", "PATCH", path, {"name": "late", "version": 1}).status == 409
+    token = town.token("admin")
+    for tag, status in (('"1"', 409), ('"2"', 200)):
+        reply = town.web.call("PATCH", path or "", {"name": "Ray"}, token=token, headers={"If-Match": tag})
+        assert reply.status == status
     assert town.ask("admin", "PATCH", path, {"active": False}).json["active"] is False
     assert town.ask("admin", "PATCH", f"/api/users/{town.users['admin']}", {"active": False}).status == 409
 
