@@ -92,6 +92,8 @@ BASE = [f"booking/{each}" for each in (
 STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "kept", "element")]
 BOOK = static.framed("pages/book.html")
 TRACK = static.drawn("Your repair", "track.js", "To see your booking")
+ONE: Any = {"answer": Booking, "tells": ("ETag",)}
+"""A booking under its version."""
 FRESH = "no-cache"
 """Asked for again each time, by its ETag: who may frame a page may change."""
 
@@ -129,27 +131,27 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/quotes", booking.make_quote, PUBLIC, body=booking.QuoteBody, answer=Quote),
     get("/api/availability", booking.list_slots, PUBLIC, query=booking.AvailabilityQuery, answer=Availability),
     post("/api/bookings", booking.make_booking, PUBLIC, body=booking.NewBookingBody, answer=NewBooking, status=201,
-         errors=(409,)),
+         asks=("Idempotency-Key",), tells=("ETag", "Idempotency-Replayed"), errors=(409,)),
     get("/api/bookings", booking.list_bookings, MAY.SELF, query=booking.BookingFilter, answer=Listed[BookingSummary]),
     post("/api/bookings/bulk/status", booking_change.set_statuses, MAY.BOOKINGS_WORK, body=booking_change.BulkBody,
          answer=Items[StepReport]),
-    get("/api/bookings/{reference}", booking.read_booking, MAY.BOOKING_OWN, answer=Booking),
+    get("/api/bookings/{reference}", booking.read_booking, MAY.BOOKING_OWN, **ONE),
     patch("/api/bookings/{reference}", booking_change.amend, MAY.BOOKING_OWN, body=booking_change.PatchBody,
-          answer=Booking, errors=(409,)),
+          **ONE, errors=(409,)),
     post("/api/bookings/{reference}/confirm", booking_change.confirm, MAY.BOOKING_OWN, body=booking_change.Change,
-         optional_body=True, answer=Booking, errors=(409,)),
+         optional_body=True, **ONE, errors=(409,)),
     post("/api/bookings/{reference}/reschedule", booking_change.reschedule, MAY.BOOKING_OWN,
-         body=booking_change.RescheduleBody, answer=Booking, errors=(409,)),
+         body=booking_change.RescheduleBody, **ONE, errors=(409,)),
     post("/api/bookings/{reference}/cancel", booking_change.cancel, MAY.BOOKING_OWN, body=booking_change.CancelBody,
-         optional_body=True, answer=Booking, errors=(409,)),
+         optional_body=True, **ONE, errors=(409,)),
     post("/api/bookings/{reference}/approve", booking_change.approve, MAY.BOOKING_OWN, body=booking_change.AnswerBody,
-         optional_body=True, answer=Booking, errors=(409,)),
+         optional_body=True, **ONE, errors=(409,)),
     post("/api/bookings/{reference}/decline", booking_change.decline, MAY.BOOKING_OWN, body=booking_change.AnswerBody,
-         optional_body=True, answer=Booking, errors=(409,)),
+         optional_body=True, **ONE, errors=(409,)),
     post("/api/bookings/{reference}/status", booking_change.set_status, MAY.BOOKINGS_WORK,
-         body=booking_change.StatusBody, answer=Booking, errors=(409,)),
+         body=booking_change.StatusBody, **ONE, errors=(409,)),
     post("/api/bookings/{reference}/assign", booking_change.assign, MAY.BOOKINGS_WORK, body=booking_change.AssignBody,
-         answer=Booking, errors=(409,)),
+         **ONE, errors=(409,)),
     get("/api/bookings/{reference}/calendar.ics", booking_change.calendar, MAY.BOOKING_OWN,
         content_type="text/calendar; charset=utf-8", errors=(409,)),
 

@@ -148,10 +148,11 @@ def make_booking(call: Call) -> Answer:
         booked = call.services.drafts.start(public(call), sent, replay_of(call))
     else:
         booked = call.services.bookings.book(public(call), wish(body), replay_of(call))
-    headers = {"Location": f"/api/bookings/{booked.view['reference']}"}
+    answer = render_booking({**booked.view, "token": booked.token})
+    answer.headers["Location"] = f"/api/bookings/{booked.view['reference']}"
     if booked.replayed:
-        headers["Idempotency-Replayed"] = "true"
-    return Answer({**booked.view, "token": booked.token}, headers=headers)
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
 
 
 def wish(body: BookingBody) -> Wish:
@@ -175,7 +176,10 @@ def list_bookings(call: Call) -> Answer:
 
 
 def render_booking(view: View) -> Answer:
-    """A booking under its version, which a change may name in `If-Match`."""
+    """A booking under its version, which a change may name in `If-Match`.
+
+    `If-None-Match` counts for nothing here: who asks and what time it is change what is shown, and no version.
+    """
     return Answer(view, headers={"ETag": f'"{view["version"]}"'})
 
 
@@ -184,8 +188,8 @@ def replay_of(call: Call) -> Replay | None:
     key = call.header("Idempotency-Key")
     if key is None:
         return None
-    if not 1 <= len(key) <= 255 or not key.isprintable():
-        raise MalformedRequest("Idempotency-Key must be 1 to 255 printable characters.")
+    if not 1 <= len(key) <= 255 or not key.isprintable() or "," in key:  # which is how two headers come here
+        raise MalformedRequest("Idempotency-Key must be there once: 1 to 255 printable characters, without a comma.")
     return Replay.of(key, call.body.model_dump(mode="json"))
 
 

@@ -25,7 +25,12 @@ class Audience(Protocol):
     """Who may call an endpoint."""
 
     @property
-    def name(self) -> str: ...
+    def words(self) -> str:
+        """Who they are, as the documentation says it."""
+
+    @property
+    def by_link(self) -> bool:
+        """Whether a booking's token, which stands in links, is enough."""
 
     def admits(self, actor: Any) -> bool:
         """Whether `actor` belongs to this audience."""
@@ -35,7 +40,8 @@ class Audience(Protocol):
 class Public:
     """Everybody: nobody is asked who they are."""
 
-    name: str = "public"
+    words: str = "everybody"
+    by_link: bool = False
 
     def admits(self, actor: Any) -> bool:
         """Always."""

@@ -13,6 +13,7 @@ from reviva import __version__
 from reviva.api.body import CAP
 from reviva.api.endpoint import Endpoint
 from reviva.api.fields import ID_SCHEMA, REFERENCE_SCHEMA, SLUG_SCHEMA
+from reviva.api.listing import Listing
 from reviva.api.problem import CONTENT_TYPE
 from reviva.api.serving import SESSION_COOKIE
 
@@ -23,6 +24,35 @@ _PARAMETERS: Final = {
     "id": ID_SCHEMA, "delivery": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA,
     "category": SLUG_SCHEMA, "key": SLUG_SCHEMA,
 }  # fmt: skip
+
+_ASKS: Final = {
+    "If-Match": (
+        {"type": "string", "examples": ['"3"']},
+        "The versions of which one must still be the present one, as entity tags; else 409.",
+    ),
+    "If-None-Match": ({"type": "string"}, "ETags that are known: 304 where one of them is still the present one."),
+    "Idempotency-Key": (
+        {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[^,\x00-\x1f\x7f]+$"},
+        "The same request under the same key, within 24 hours, gets the first answer again.",
+    ),
+}
+"""The headers of requests that count: schema and description."""
+
+_TELLS: Final = {
+    "Cache-Control": ({"type": "string"}, "How long the answer may be kept."),
+    "ETag": (
+        {"type": "string"},
+        "For `If-None-Match` where that is taken; of a booking its version, for `If-Match` alone.",
+    ),
+    "Idempotency-Replayed": (
+        {"type": "string", "enum": ["true"]},
+        "There where this is the answer to an earlier request with the same Idempotency-Key.",
+    ),
+    "Link": ({"type": "string"}, 'The page after, with `rel="next"`, where there is one.'),
+    "Location": ({"type": "string", "format": "uri-reference"}, "Where what was made is found."),
+}
+"""The headers of answers: schema and description."""
+_NOT_ALWAYS: Final = frozenset({"Idempotency-Replayed", "Link"})
 
 _FAULT: Final[Schema] = {
     "type": "object",
@@ -102,7 +132,7 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
         "summary": summary,
         "operationId": endpoint.method.lower() + endpoint.template.replace("/", "_").translate({123: None, 125: None}),
         "tags": [(endpoint.path.split("/") + [""] * 2)[2] or "service"],
-        "parameters": [*_path(endpoint), *(_query(query) if query else ())],
+        "parameters": [*_path(endpoint), *(_query(query) if query else ()), *_asked(endpoint)],
         "responses": {str(endpoint.status): _success(endpoint, answer)}
         | {str(status): _reference(status) for status in _failures(endpoint)},
     }
@@ -115,11 +145,48 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
             "content": {"application/json": {"schema": body}},
         }
     if not endpoint.public:
-        operation["security"] = [{"bearer": []}, {"session": []}]
-        operation["description"] = f"{operation.get('description', '')} For: {endpoint.allows.name}.".strip()
+        operation["description"] = f"{operation.get('description', '')}\n\nFor {endpoint.allows.words}.".strip()
+    if security := _security(endpoint):
+        operation["security"] = security
     if endpoint.cache:
         operation["responses"]["304"] = {"description": "Not changed since the ETag of If-None-Match."}
     return operation
+
+
+def _security(endpoint: Endpoint) -> list[Schema]:
+    """The ways to say who is calling; whoever opens a websocket is asked by the handler itself."""
+    if endpoint.public and not endpoint.upgrade:
+        return []
+    by_link = endpoint.allows.by_link or endpoint.upgrade
+    return [{name: []} for name in ("bearer", *(("token",) if by_link else ()), "session")]
+
+
+def _asked(endpoint: Endpoint) -> Iterator[Schema]:
+    """The headers that count."""
+    named = set(endpoint.asks)
+    if endpoint.versioned:
+        named.add("If-Match")
+    if endpoint.cache:
+        named.add("If-None-Match")
+    for name in sorted(named):
+        schema, description = _ASKS[name]
+        yield {"name": name, "in": "header", "required": False, "schema": schema, "description": description}
+
+
+def _told(endpoint: Endpoint) -> Schema:
+    """The headers of a success."""
+    named = set(endpoint.tells)
+    if endpoint.cache:
+        named |= {"ETag", "Cache-Control"}
+    if endpoint.status == 201:
+        named.add("Location")
+    if endpoint.query is not None and issubclass(endpoint.query, Listing):
+        named.add("Link")
+    return {
+        name: {"schema": schema, "description": description, "required": name not in _NOT_ALWAYS}
+        for name, (schema, description) in _TELLS.items()
+        if name in named
+    }
 
 
 def _path(endpoint: Endpoint) -> Iterator[Schema]:
@@ -150,8 +217,8 @@ def _success(endpoint: Endpoint, answer: Schema | None) -> Schema:
         kind = endpoint.content_type.partition(";")[0]
         fallback: Schema = {"type": "object"} if kind == "application/json" else {"type": "string"}
         success["content"] = {kind: {"schema": answer or fallback}}
-    if endpoint.cache:
-        success["headers"] = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control")}
+    if headers := _told(endpoint):
+        success["headers"] = headers
     return success
 
 

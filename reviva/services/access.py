@@ -38,6 +38,19 @@ class Permission(StrEnum):
     USERS_CHANGE = "users.change"
     DATABASE_CHANGE = "database.change"
 
+    @property
+    def by_link(self) -> bool:
+        """Whether a booking's token is enough."""
+        return self is Permission.BOOKING_OWN
+
+    @property
+    def words(self) -> str:
+        """Who may, in words."""
+        if self.by_link:
+            return "whoever holds the booking's token, the customer it belongs to, and staff"
+        roles = [f"{role}s" for role, granted in GRANTED.items() if self in granted]
+        return "whoever is logged in" if len(roles) == len(GRANTED) else ", ".join(roles)
+
     def admits(self, actor: Actor) -> bool:
         """Whether `actor` may."""
         if actor.kind is ActorKind.BOOKING:
@@ -63,6 +76,7 @@ GRANTED: Final[Mapping[Role, frozenset[Permission]]] = {
     Role.MANAGER: _MANAGER,
     Role.ADMIN: _ADMIN,
 }
+"""From those who may the least to those who may the most."""
 
 
 HEARD_WITH: Final = {"notification": P.NOTIFICATIONS_READ, "user": P.USERS_READ, "webhook": P.WEBHOOKS_CHANGE}

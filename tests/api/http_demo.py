@@ -79,10 +79,11 @@ class Numbers(listing.Listing):
 
 @dataclass
 class Role:
-    name: str
+    words: str
+    by_link: bool = False
 
     def admits(self, actor: Any) -> bool:
-        return actor["role"] == self.name
+        return actor["role"] == self.words
 
 
 def hello(call: Call) -> dict[str, Any]:
@@ -93,6 +94,11 @@ def hello(call: Call) -> dict[str, Any]:
 def echo(call: Call) -> dict[str, Any]:
     """Gives back what was understood."""
     return call.body.model_dump()
+
+
+def make(call: Call) -> Answer:
+    """Gives back what was understood, and says where it would be."""
+    return Answer(call.body.model_dump(), headers={"Location": f"/api/things/{call.body.owner}"})
 
 
 def search(call: Call) -> dict[str, Any]:
@@ -181,7 +187,7 @@ ROUTES = (
     get("/api/things/{id}", thing, PUBLIC),
     get("/api/bookings/{reference}", thing, PUBLIC),
     get("/api/words/{word}", thing, PUBLIC),
-    post("/api/things", echo, PUBLIC, body=Thing, answer=Thing, status=201),
+    post("/api/things", make, PUBLIC, body=Thing, answer=Thing, status=201),
     patch("/api/things/{id}", step, PUBLIC, errors=(409,)),
     post("/api/optional", echo, PUBLIC, body=type("Empty", (Body,), {}), optional_body=True),
     get("/api/fail/{how}", fail, PUBLIC),

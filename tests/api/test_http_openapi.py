@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Any
 
 import jsonschema_rs
 import schemathesis
@@ -10,6 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from reviva.api.app import ROUTES
 from reviva.api.openapi import document
+from reviva.services.access import Permission
 from tests.api.conftest import Demo
 
 
@@ -40,6 +43,49 @@ def test_an_operation_says_all_that_the_route_does(demo: Demo) -> None:
     assert parameters["brands"]["explode"] is False
     assert parameters["year"]["schema"]["maximum"] == 2100
     assert paths["/api/things/{id}"]["get"]["parameters"][0]["schema"]["minimum"] == 1
+
+
+def operations() -> dict[str, Any]:
+    """What is said of each call of the product."""
+    paths = document(ROUTES)["paths"]
+    return {f"{method.upper()} {path}": said for path, by in paths.items() for method, said in by.items()}
+
+
+def headers(operation: Any) -> set[str]:
+    return {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+
+
+def test_the_headers_that_count_are_told_where_they_do() -> None:
+    said = operations()
+    book, read, models = (said[f"{call}"] for call in (
+        "POST /api/bookings", "GET /api/bookings/{reference}", "GET /api/catalog/models",
+    ))  # fmt: skip
+    assert headers(book) == {"Idempotency-Key"}
+    assert set(book["responses"]["201"]["headers"]) == {"ETag", "Idempotency-Replayed", "Location"}
+    assert (headers(read), set(read["responses"]["200"]["headers"])) == (set(), {"ETag"})
+    assert headers(models) == {"If-None-Match"}
+    assert set(models["responses"]["200"]["headers"]) == {"Cache-Control", "ETag", "Link"}
+    changing = {call for call, operation in said.items() if "If-Match" in headers(operation)}
+    assert {"PATCH /api/bookings/{reference}", "DELETE /api/webhooks/{id}", "PATCH /api/users/{id}"} <= changing
+    assert all("409" in said[call]["responses"] for call in changing)
+    made = [operation["responses"]["201"] for operation in said.values() if "201" in operation["responses"]]
+    assert made
+    assert all(answer["headers"]["Location"]["required"] for answer in made)
+
+
+def test_a_bookings_token_is_named_where_it_opens_something_and_nowhere_else() -> None:
+    said = operations()
+    opened = {call for call, operation in said.items() if {"token": []} in operation.get("security", [])}
+    own = {f"{each.method} {each.path}" for each in ROUTES if each.allows is Permission.BOOKING_OWN}
+    assert opened == own | {"GET /api/live"}
+    assert {"GET /api/bookings/{reference}", "POST /api/bookings/{reference}/cancel"} <= own
+
+
+def test_who_may_call_is_said_in_words() -> None:
+    said = operations()
+    assert said["POST /api/bookings/{reference}/assign"]["description"] == "For technicians, managers, admins."
+    assert said["GET /api/auth/me"]["description"] == "For whoever is logged in."
+    assert not re.findall(r"[A-Z]{3,}_[A-Z]+", json.dumps(said))
 
 
 def test_no_request_that_the_document_suggests_is_answered_otherwise(demo: Demo) -> None:

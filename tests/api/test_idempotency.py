@@ -22,6 +22,7 @@ def test_the_same_key_and_body_give_the_same_answer_with_its_token(front: Shopfr
     assert (first.status, first.header("Idempotency-Replayed")) == (201, None)
     assert (again.status, again.header("Idempotency-Replayed")) == (201, "true")
     assert again.json == first.json
+    assert first.header("ETag") == again.header("ETag") == '"1"'
     assert again.header("Location") == first.header("Location") == f"/api/bookings/{first.json['reference']}"
     assert front.counts() == written
     assert front.get(again.header("Location") or "", again.json["token"]).status == 200
