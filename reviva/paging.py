@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
+
+from reviva.errors import Invalid
 
 Item = TypeVar("Item")
 
@@ -30,3 +33,23 @@ class Page(Generic[Item]):
     items: Sequence[Item]
     next: str | None = None
     total: int | None = None
+
+
+def page_of(items: Sequence[Mapping[str, Any]], wanted: ListQuery) -> Page[Any]:
+    """A page of a list that is there whole, sorted if that is asked for. Its cursors are numbers of items.
+
+    Raises `Invalid` for another cursor.
+    """
+    for name, descending in reversed(wanted.sort):
+        items = sorted(items, key=itemgetter(name), reverse=descending)
+    first = (wanted.page - 1) * wanted.limit if wanted.page else _place(wanted.after)
+    last = first + wanted.limit
+    return Page(items[first:last], str(last) if last < len(items) else None, len(items) if wanted.page else None)
+
+
+def _place(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 6:
+        raise Invalid.field("after", "this is not a cursor of this list", "wrong-cursor")
+    return int(cursor)

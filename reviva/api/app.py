@@ -32,7 +32,7 @@ from reviva.api import (
     who,
 )
 from reviva.api.call import Call, Handler
-from reviva.api.catalog import InCategory, ModelFilter
+from reviva.api.catalog import ModelFilter
 from reviva.api.dispatch import Application
 from reviva.api.endpoint import PUBLIC, Endpoint, delete, get, patch, post, put
 from reviva.api.ratelimit import Rate
@@ -100,13 +100,16 @@ FRESH = "no-cache"
 
 # fmt: off
 ROUTES: tuple[Endpoint, ...] = (
-    get("/api/catalog/categories", catalog.list_categories, PUBLIC, answer=Items[Counted], cache=A_WHILE),
-    get("/api/catalog/brands", catalog.list_brands, PUBLIC, query=InCategory, answer=Items[Counted], cache=A_WHILE),
+    get("/api/catalog/categories", catalog.list_categories, PUBLIC, query=catalog.Categories,
+        answer=Listed[Counted], cache=A_WHILE),
+    get("/api/catalog/brands", catalog.list_brands, PUBLIC, query=catalog.Brands, answer=Listed[Counted],
+        cache=A_WHILE),
     get("/api/catalog/models", catalog.list_models, PUBLIC, query=ModelFilter, answer=Listed[ModelSummary],
         cache=A_WHILE),
     get("/api/catalog/models/{slug}", catalog.read_model, PUBLIC, query=catalog.AtShop, answer=ModelDetail,
         cache=A_WHILE),
-    get("/api/catalog/repairs", catalog.list_repairs, PUBLIC, query=InCategory, answer=Items[Repair], cache=A_WHILE),
+    get("/api/catalog/repairs", catalog.list_repairs, PUBLIC, query=catalog.Repairs, answer=Listed[Repair],
+        cache=A_WHILE),
 
     post("/api/catalog/categories", catalog_change.add_category, MAY.CATALOG_CHANGE, body=catalog_change.CategoryBody,
         answer=CategoryDetail, status=201, errors=(409,)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from email.message import Message
 from functools import cache
 from typing import Any, Final, TypeVar
@@ -125,10 +126,16 @@ def parse_query(text: str, model: type[Model]) -> Model:
     try:
         query = model.model_validate(values)
     except ValidationError as problem:
-        raise Invalid([*repeated, *faults(problem, "query")]) from None
+        raise Invalid([*repeated, *(named_as_sent(each, values) for each in faults(problem, "query"))]) from None
     if repeated:
         raise Invalid(repeated)
     return query
+
+
+def named_as_sent(fault: Fault, values: Mapping[str, str]) -> Fault:
+    """A fault of a query, without the place in a list of a value that was sent alone: nobody sees it as a list."""
+    name, _, place = fault.field.partition(".")
+    return replace(fault, field=name) if place and "," not in values.get(name, "") else fault
 
 
 @cache

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Between, Commas, Line, Query, Slug
-from reviva.api.listing import Listing, render_page
+from reviva.api.listing import Listing, ShortListing, render_page
 from reviva.database.statement import Row
-from reviva.paging import ListQuery
+from reviva.paging import ListQuery, page_of
 from reviva.services.booking_view import money
 
 Year = Annotated[int, Between(1970, 2100)]
 Slugs = Annotated[tuple[Slug, ...], Commas()]
 
 
-class InCategory(Query):
-    category: Slug | None = None
+class Categories(ShortListing):
+    sortable = ("slug", "name", "models")
+
+
+class Brands(Categories):
+    category: Slugs | None = None
+
+
+class Repairs(ShortListing):
+    sortable = ("slug", "name", "minutes", "category")
+
+    category: Slugs | None = None
 
 
 class AtShop(Query):
@@ -36,15 +48,24 @@ class ModelFilter(Listing):
     year_from: Year | None = None
     year_to: Year | None = None
 
+    @field_validator("year_to")
+    @classmethod
+    def _in_order(cls, year_to: int | None, info: ValidationInfo) -> int | None:
+        first = info.data.get("year_from")
+        if year_to is not None and first is not None and year_to < first:
+            raise PydanticCustomError("order", "must not be before year_from")
+        return year_to
 
-def list_categories(call: Call) -> dict[str, Any]:
+
+def list_categories(call: Call) -> Answer:
     """The categories that have models, with how many."""
-    return {"items": call.services.catalog.categories.counted()}
+    return whole(call, call.services.catalog.categories.counted())
 
 
-def list_brands(call: Call) -> dict[str, Any]:
+def list_brands(call: Call) -> Answer:
     """The brands that have models, with how many."""
-    return {"items": call.services.catalog.brands.counted(call.query.category)}
+    call.services.catalog.check_known(call.query.list_query().filters)
+    return whole(call, call.services.catalog.brands.counted(call.query.category))
 
 
 def list_models(call: Call) -> Answer:
@@ -69,9 +90,15 @@ def read_model(call: Call) -> dict[str, Any]:
     return {**summary(model), "model_numbers": model["model_numbers"], "specs": model["specs"], "repairs": repairs}
 
 
-def list_repairs(call: Call) -> dict[str, Any]:
+def list_repairs(call: Call) -> Answer:
     """The kinds of repair on offer, with their usual time."""
-    return {"items": call.services.catalog.repairs.offered(call.query.category)}
+    call.services.catalog.check_known(call.query.list_query().filters)
+    return whole(call, call.services.catalog.repairs.offered(call.query.category))
+
+
+def whole(call: Call, items: Sequence[Row]) -> Answer:
+    """A page of a list that is there whole."""
+    return render_page(call, page_of(items, call.query.list_query()), dict)
 
 
 def summary(row: Row) -> dict[str, Any]:

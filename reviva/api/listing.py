@@ -59,6 +59,14 @@ class Listing(Query):
         )  # fmt: skip
 
 
+class ShortListing(Listing):
+    """The query of a list that is short enough to be given whole where no limit is said."""
+
+    limit: Annotated[int, Between(1, MOST)] = Field(
+        MOST, description="How many items: as many as there may be, if not said."
+    )
+
+
 def render_page(call: Call, page: Page[Any], item: Callable[[Any], Any]) -> Answer:
     """`{"items", "next"}`, and `total` for an offset page; the Link header keeps every other parameter."""
     body: dict[str, Any] = {"items": [item(each) for each in page.items], "next": page.next}

@@ -136,17 +136,17 @@ class CategoryRepository(Repository[Category]):
 class BrandRepository(Repository[Brand]):
     model = Brand
 
-    def counted(self, category: str | None) -> list[Row]:
-        """Every brand that has a model (of this category), with how many, in the order of the alphabet."""
-        return (_BRANDS_OF if category else _BRANDS).all(self.database, category=category)
+    def counted(self, categories: Sequence[str] | None) -> list[Row]:
+        """Every brand that has a model (of these categories), with how many, in the order of the alphabet."""
+        return (_BRANDS_OF if categories else _BRANDS).all(self.database, categories=categories)
 
 
 class RepairTypeRepository(Repository[RepairType]):
     model = RepairType
 
-    def offered(self, category: str | None) -> list[Row]:
-        """The repairs on offer (for this category), in the shop's order."""
-        return (_REPAIRS_OF if category else _REPAIRS).all(self.database, category=category)
+    def offered(self, categories: Sequence[str] | None) -> list[Row]:
+        """The repairs on offer (for these categories), in the shop's order."""
+        return (_REPAIRS_OF if categories else _REPAIRS).all(self.database, categories=categories)
 
     def words(self) -> set[str]:
         """What repairs are called, word by word, but for those of one or two letters; and "repair" itself."""
@@ -278,7 +278,7 @@ def _repairs(*conditions: Any) -> Any:
     return ordered.where(RepairType.active, *conditions)
 
 
-_IN_CATEGORY = Category.slug == Param("category")
+_IN_CATEGORY = Among(Category.slug, "categories")
 
 
 def _prices() -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from peewee import Database
 
@@ -36,15 +37,27 @@ class CatalogService:
 
         What the query may mean is tried, the likeliest first, until something is found.
         """
+        self.check_known(wanted.filters)
         if not query.strip():
             return self.models.listed(wanted)
-        page: Page[Row] = Page([])
+        page: Page[Row] = Page([], total=0 if wanted.page else None)
         for groups in self._vocabulary_now().readings(query):
             page = self.models.matching(wanted, groups)
             beyond_first = wanted.after is not None or (wanted.page or 1) > 1
             if page.items or (beyond_first and self.models.matching(first_of(wanted), groups).items):
                 break
         return page
+
+    def check_known(self, filters: Mapping[str, Any]) -> None:
+        """Raises `Invalid` that names each category and brand of some filters that there is not."""
+        noticed = (("category", self.categories), ("brand", self.brands))
+        faults = [
+            Fault(name, f"there is no {name} {slug!r}", f"unknown-{name}")
+            for name, nouns in noticed
+            for slug in sorted(nouns.unknown(filters.get(name) or ()))
+        ]
+        if faults:
+            raise Invalid(faults)
 
     def model(self, slug: str, currency: str) -> tuple[Row, list[Row]]:
         """A model, and the repairs on offer for it in a currency. Raises `NotFound`."""

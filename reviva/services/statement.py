@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from dataclasses import replace
 from typing import Any
 
 from peewee import Database
@@ -16,8 +16,7 @@ from reviva.database.figures import BUCKETS, Figures, quantile
 from reviva.database.monitor import Monitor, SlowCall, unmeasured
 from reviva.database.statement import Row
 from reviva.database.statement_shape import masked, name_of
-from reviva.errors import Invalid
-from reviva.paging import ListQuery, Page
+from reviva.paging import ListQuery, Page, page_of
 from reviva.repositories.statement import StatementRepository
 
 log = logging.getLogger(__name__)
@@ -66,7 +65,7 @@ class StatementService:
     def queries(self, wanted: ListQuery) -> Page[Row]:
         """One item for each shape of statement; times are milliseconds. Sorted by one of its numbers.
 
-        `route` is the only filter. The cursor is a number of items.
+        `route` is the only filter.
         """
         self.flush()
         with unmeasured():
@@ -76,11 +75,7 @@ class StatementService:
             if wanted.filters.get("route", row["route"]) == row["route"]:
                 shapes.setdefault(row["shape"], []).append(row)
         items = [summed(rows) for rows in shapes.values()]
-        for name, descending in reversed(wanted.sort or (("total", True),)):
-            items.sort(key=itemgetter(name), reverse=descending)
-        first = (wanted.page - 1) * wanted.limit if wanted.page else _place(wanted.after)
-        last = first + wanted.limit
-        return Page(items[first:last], str(last) if last < len(items) else None, len(items) if wanted.page else None)
+        return page_of(items, replace(wanted, sort=wanted.sort or (("total", True),)))
 
     def _keep(self) -> float:
         try:
@@ -143,14 +138,6 @@ def summed(rows: list[Row]) -> Row:
         "since": min(row["since"] for row in rows),
         "updated_at": max(row["updated_at"] for row in rows),
     }
-
-
-def _place(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    if not cursor.isdecimal() or len(cursor) > 6:
-        raise Invalid.field("after", "this is not a cursor of this list", "wrong-cursor")
-    return int(cursor)
 
 
 def ms(seconds: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from random import Random
 from string import ascii_lowercase
 from typing import Any
@@ -252,7 +253,7 @@ def test_filters_narrow_what_is_found(search: Search) -> None:
         items = search(**query, limit=100)["items"]
         assert items, query
         assert all(map(holds, items)), query
-    assert search(brand="no-such")["items"] == []
+    assert search(brand="apple", category="console")["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -279,10 +280,59 @@ def test_a_cursor_of_another_sort_or_none_at_all_is_422(fronts: list[Shopfront],
             "sort",
             "limit",
             "colour",
-            "year.0",
+            "year",
         }
         assert "limit" in faults(front.get("/api/catalog/models?limit=201"))
         assert front.get("/api/catalog/models/no-such").status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("models?category=nope", {"category": "unknown-category"}),
+        ("models?category=phone,nope", {"category": "unknown-category"}),
+        ("models?brand=nope&category=nope&q=iphone", {"category": "unknown-category", "brand": "unknown-brand"}),
+        ("models?year_from=2022&year_to=2020", {"year_to": "order"}),
+        ("models?year=2020,abc", {"year.1": "integer"}),
+        ("brands?category=nope", {"category": "unknown-category"}),
+        ("repairs?category=phone,nope", {"category": "unknown-category"}),
+        ("brands?sort=minutes&limit=0", {"sort": "sort", "limit": "greater_than_equal"}),
+        ("categories?after=x", {"after": "wrong-cursor"}),
+    ],
+)
+def test_a_filter_that_nothing_can_meet_is_422(fronts: list[Shopfront], query: str, expected: dict[str, str]) -> None:
+    for front in fronts:
+        assert faults(front.get(f"/api/catalog/{query}")) == expected
+
+
+def test_every_list_of_the_catalog_is_whole_or_in_pages(fronts: list[Shopfront]) -> None:
+    for front, noun in product(fronts, ("categories", "brands", "repairs")):
+        whole = front.get(f"/api/catalog/{noun}").json
+        assert (set(whole), whole["next"]) == ({"items", "next"}, None)
+        assert len(whole["items"]) > 5
+        first = front.get(f"/api/catalog/{noun}?limit=4").json
+        rest = front.get(f"/api/catalog/{noun}?after={first['next']}").json
+        assert first["items"] + rest["items"] == whole["items"]
+        second = front.get(f"/api/catalog/{noun}?limit=4&page=2&sort=-name")
+        assert second.json["total"] == len(whole["items"])
+        names = [item["name"] for item in whole["items"]]
+        assert [item["name"] for item in second.json["items"]] == sorted(names, reverse=True)[4:8]
+
+
+def test_brands_and_repairs_of_several_categories(fronts: list[Shopfront]) -> None:
+    for front in fronts:
+        phones, tablets, both = (
+            {item["slug"]: item["models"] for item in front.get(f"/api/catalog/brands?category={named}").json["items"]}
+            for named in ("phone", "tablet", "phone,tablet")
+        )
+        assert both == {slug: phones.get(slug, 0) + tablets.get(slug, 0) for slug in phones.keys() | tablets.keys()}
+        repairs = front.get("/api/catalog/repairs?category=tablet,phone").json["items"]
+        assert {repair["category"] for repair in repairs} == {"phone", "tablet"}
+
+
+def test_a_page_by_number_has_a_total_where_no_word_was_said(search: Search) -> None:
+    assert search('"', page=1) == {"items": [], "next": None, "total": 0}
+    assert search('"') == {"items": [], "next": None}
 
 
 def apple_names() -> list[str]:
