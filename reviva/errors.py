@@ -105,6 +105,12 @@ class StepForbidden(Conflict):
     code = "step-forbidden"
 
 
+class TooLate(Conflict):
+    """It is too late for a customer to do this."""
+
+    code = "too-late"
+
+
 class VersionConflict(Conflict):
     """It was changed by somebody else in the meantime."""
 

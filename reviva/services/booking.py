@@ -252,7 +252,7 @@ def named(row: Row, wish: Wish, phone: str | None, place: OpenShop, device: Row)
     """A new booking's row with the names that reading it back would find."""
     return row | {
         "shop_slug": place.shop.slug, "shop_name": place.shop.name, "shop_timezone": place.shop.timezone,
-        "shop_address": place.shop.address,
+        "shop_address": place.shop.address, "shop_notice": place.shop.cancel_notice_minutes,
         "model_slug": device["slug"], "model_name": device["name"], "model_year": device["year"],
         "brand_slug": device["brand_slug"], "brand_name": device["brand_name"],
         "category_slug": device["category_slug"], "category_name": device["category_name"],

@@ -36,27 +36,27 @@ class BookingChanges:
             elif actor.staff:
                 self.steps.go(actor, row, Status.CONFIRMED)
             else:
-                raise forbidden(row["status"], Status.CONFIRMED)
+                raise forbidden(row, Status.CONFIRMED, actor.staff)
 
         return self.service.change(actor, reference, version, work)
 
     def cancel(self, actor: Actor, reference: str, reason: str = "", version: int | None = None) -> View:
-        """Calls a booking off. Raises `Conflict` where it is too late for its customer to do so."""
+        """Calls a booking off. Raises `TooLate` where its customer can't any more."""
 
         def work(row: Row) -> None:
             if not actor.staff and row["status"] not in (Status.DRAFT, *BEFORE):
-                raise forbidden(row["status"], Status.CANCELLED)
+                raise forbidden(row, Status.CANCELLED, actor.staff)
             facts = override(actor, row) | ({"reason": reason} if reason else {})
             self.steps.go(actor, row, Status.CANCELLED, reason, facts)
 
         return self.service.change(actor, reference, version, work)
 
     def reschedule(self, actor: Actor, reference: str, starts_at: datetime, version: int | None = None) -> View:
-        """Moves an appointment; the price stays. Raises `Invalid`, `SlotTaken`, and `Conflict` where it is too late."""
+        """Moves an appointment; the price stays. Raises `Invalid`, `SlotTaken` and `TooLate`."""
 
         def work(row: Row) -> None:
             if row["status"] not in BEFORE:
-                raise forbidden(row["status"], "rescheduled")
+                raise forbidden(row, "rescheduled", actor.staff)
             facts, was = override(actor, row), row["starts_at"]
             place = self.service.shops.open(row["shop_slug"])
             minutes = sum(item["minutes"] for item in self.bookings.items(row["id"])) or place.shop.grid_minutes
@@ -85,7 +85,7 @@ class BookingChanges:
         def work(row: Row) -> None:
             after = Status.IN_REPAIR if approved else Status.CANCELLED
             if row["status"] != Status.AWAITING_APPROVAL:
-                raise forbidden(row["status"], "approved" if approved else "declined")
+                raise forbidden(row, "approved" if approved else "declined", actor.staff)
             facts = {"total": row["total"], "approved": approved}
             self.steps.go(actor, row, after, note, facts)
 

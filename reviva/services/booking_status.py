@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Conflict, StepForbidden
+from reviva.errors import StepForbidden, TooLate
 from reviva.models.booking import Status as S
 from reviva.services.actor import Actor
 
@@ -26,6 +26,14 @@ NEXT: Final[dict[S, tuple[S, ...]]] = {
     S.NO_SHOW: (),
 }
 
+OWN: Final[dict[S, tuple[S, ...]]] = {
+    S.DRAFT: (S.PENDING, S.CONFIRMED, S.CANCELLED),
+    S.PENDING: (S.CANCELLED,),
+    S.CONFIRMED: (S.CANCELLED,),
+    S.AWAITING_APPROVAL: (S.IN_REPAIR, S.CANCELLED),
+}
+"""The steps that a customer can make of their own booking."""
+
 OVER: Final = frozenset({S.COMPLETED, S.CANCELLED, S.NO_SHOW})
 """A booking that comes to one of these gives back what is left of its bench's time."""
 
@@ -33,23 +41,43 @@ BEFORE: Final = frozenset({S.PENDING, S.CONFIRMED})
 """The device has not come yet: the appointment can move, and its customer can call it off."""
 
 
-def check_step(before: str, after: str) -> None:
-    """Raises `StepForbidden`, which names the allowed steps, where `after` may not follow `before`."""
-    if after not in NEXT[S(before)]:
-        raise forbidden(before, after)
+def check_step(row: Row, after: str, staff: bool) -> None:
+    """Raises `StepForbidden`, which names the allowed steps, where a booking can't come to `after` from where it is."""
+    if after not in NEXT[S(row["status"])]:
+        raise forbidden(row, after, staff)
 
 
-def forbidden(before: str, after: str) -> StepForbidden:
-    """Why a booking that is `before` can't be made `after`, naming what it can become."""
-    allowed = NEXT[S(before)]
-    names = ", ".join(allowed) or "none: it has ended"
-    return StepForbidden(f"A booking that is {before} can't be {after}; next may be: {names}.", allowed=list(allowed))
+def allowed(row: Row, staff: bool) -> list[S]:
+    """What a booking can become now, by staff or by its customer."""
+    steps = (NEXT if staff else OWN).get(S(row["status"]), ())
+    return [step for step in steps if staff or step is not S.CANCELLED or not too_late(row)]
+
+
+def forbidden(row: Row, after: str, staff: bool) -> StepForbidden:
+    """Why somebody can't make a booking `after`, naming what they can make it."""
+    steps = allowed(row, staff)
+    ended = "it has ended" if row["status"] in OVER else "call the shop"
+    names = f"next may be: {', '.join(steps)}" if steps else ended
+    return StepForbidden(f"A booking that is {row['status']} can't be {after}; {names}.", allowed=steps)
+
+
+def too_late(row: Row) -> bool:
+    """Whether the shop's notice has begun, in which its customer can't undo an appointment."""
+    return row["status"] in BEFORE and clock.now() > row["starts_at"] - timedelta(minutes=row["shop_notice"])
 
 
 def override(actor: Actor, row: Row) -> dict[str, Any]:
-    """What the audit says where staff do without the shop's notice. Raises `Conflict` for anybody else."""
-    if row["status"] not in BEFORE or clock.now() <= row["starts_at"] - timedelta(minutes=row["shop_notice"]):
+    """What the audit says where staff do without the shop's notice. Raises `TooLate` for anybody else."""
+    if not too_late(row):
         return {}
     if not actor.staff:
-        raise Conflict(f"This can be done until {row['shop_notice']} minutes before the appointment: call the shop.")
+        before = f"{span(row['shop_notice'])} before " if row["shop_notice"] else ""
+        raise TooLate(f"This can be done until {before}the appointment: call the shop.")
     return {"override": "notice"}
+
+
+def span(minutes: int) -> str:
+    """So many minutes in the largest unit that they are whole in: `2 days`, `1 hour`, `90 minutes`."""
+    size, unit = next(each for each in ((1440, "day"), (60, "hour"), (1, "minute")) if minutes % each[0] == 0)
+    number = minutes // size
+    return f"{number} {unit}{'' if number == 1 else 's'}"

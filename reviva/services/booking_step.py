@@ -59,7 +59,7 @@ class BookingSteps:
     ) -> None:  # fmt: skip
         """Brings a locked booking to another status, with other columns that change. Raises `StepForbidden`."""
         before = row["status"]
-        check_step(before, after)
+        check_step(row, after, actor.staff)
         if before == Status.DRAFT:
             columns["held_until"] = None
         if after is Status.COMPLETED:

@@ -8,7 +8,7 @@ from typing import Any
 from reviva.database.statement import Row
 from reviva.models.booking import Status
 from reviva.money import Money
-from reviva.services.booking_status import NEXT
+from reviva.services.booking_status import allowed
 from reviva.services.pricing import Line
 
 
@@ -23,7 +23,7 @@ def view(row: Row, items: Sequence[Row], history: Sequence[Row], staff: bool = F
             {"from": step["from_status"], "to": step["to_status"], "at": step["at"], "note": step["note"]}
             for step in history
         ],
-        "next_statuses": list(NEXT[Status(row["status"])]),
+        "next_statuses": allowed(row, staff),
     }
     if row["status"] == Status.DRAFT:
         whole |= {"missing": missing(row, items), "held_until": row["held_until"]}

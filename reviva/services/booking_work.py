@@ -86,7 +86,7 @@ class BookingWork:
             elif actor.staff:
                 self._change(actor, row, sent)
             else:
-                raise forbidden(row["status"], "changed any more but by the shop")
+                raise forbidden(row, "changed any more but by the shop", actor.staff)
 
         return self.service.change(actor, reference, version, work)
 

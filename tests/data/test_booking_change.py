@@ -12,7 +12,7 @@ import pytest
 from peewee import Database, IntegrityError
 
 from reviva import clock
-from reviva.errors import Conflict, Invalid, NotFound, SlotTaken, StepForbidden, VersionConflict
+from reviva.errors import Conflict, Invalid, NotFound, SlotTaken, StepForbidden, TooLate, VersionConflict
 from reviva.models import Booking
 from reviva.models.audit import ActorKind
 from reviva.models.booking import Status
@@ -83,6 +83,27 @@ def test_each_verb_of_customers_works_from_where_it_should_and_nowhere_else(serv
             getattr(services.booking_changes, verb)(holder(view), view["reference"], *more)
             done.add(str(status))
     assert done == works
+
+
+def test_a_customer_is_told_of_the_steps_that_are_theirs_and_of_no_other(services: Services) -> None:
+    """What they are told they can do they can, by one of the verbs; what they can't, no refusal offers."""
+    view = booked(services, starts_at=at(10, 9))
+    own, changes = holder(view), services.booking_changes
+    assert view["next_statuses"] == ["cancelled"]
+    for status in NOT_DRAFT:
+        put(services, view, status)
+        told = services.bookings.read(view["reference"], own)["next_statuses"]
+        assert services.bookings.read(view["reference"], STAFF)["next_statuses"] == list(NEXT[status])
+        reached, refusals = set(), []
+        for verb in (changes.confirm, changes.cancel, changes.approve, changes.decline):
+            put(services, view, status)
+            try:
+                reached.add(verb(own, view["reference"])["status"])
+            except StepForbidden as problem:
+                refusals.append(problem)
+        assert set(told) == reached
+        assert all(refusal.members == {"allowed": told} for refusal in refusals)
+        assert all(("next may be" in refusal.detail) == bool(told) for refusal in refusals)
 
 
 def test_strangers_find_nothing_and_change_nothing(services: Services) -> None:
@@ -193,7 +214,8 @@ def test_within_the_notice_only_staff_may_and_the_audit_says_so(services: Servic
     view = booked(services)
     more = (at(15),) if verb == "reschedule" else ()
     travel(hours=26, minutes=1)  # 119 minutes before
-    with pytest.raises(Conflict, match="120 minutes"):
+    assert services.bookings.read(view["reference"], holder(view))["next_statuses"] == []
+    with pytest.raises(TooLate, match="2 hours"):
         getattr(services.booking_changes, verb)(holder(view), view["reference"], *more)
     getattr(services.booking_changes, verb)(STAFF, view["reference"], *more)
     after = rows(services, "SELECT actor, after FROM audit ORDER BY id")[-1]

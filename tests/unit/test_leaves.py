@@ -16,7 +16,7 @@ from reviva.models import Booking, User
 from reviva.models.booking import Status
 from reviva.money import share
 from reviva.retry import delays
-from reviva.services.booking_status import NEXT, OVER, check_step
+from reviva.services.booking_status import NEXT, OVER, OWN, check_step, span
 
 AMOUNTS, POINTS = st.integers(-(10**12), 10**12), st.integers(-100_000, 100_000)
 
@@ -152,6 +152,21 @@ def test_from_a_draft_every_status_can_be_reached() -> None:
 @pytest.mark.parametrize(("before", "after"), [("completed", "ready"), ("draft", "completed"), ("ready", "cancelled")])
 def test_a_step_that_may_not_be_names_those_that_may(before: str, after: str) -> None:
     with pytest.raises(errors.StepForbidden) as refused:
-        check_step(before, after)
+        check_step({"status": before}, after, staff=True)
     assert refused.value.members == {"allowed": list(NEXT[Status(before)])}
     assert before in refused.value.detail
+
+
+def test_customers_can_only_make_steps_that_there_are() -> None:
+    assert all(set(after) <= set(NEXT[before]) for before, after in OWN.items())
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (1, "1 minute"), (90, "90 minutes"), (60, "1 hour"), (120, "2 hours"), (1440, "1 day"),
+        (2880, "2 days"), (1500, "25 hours"),
+    ],
+)  # fmt: skip
+def test_a_span_is_said_in_the_largest_unit_that_it_is_whole_in(minutes: int, said: str) -> None:
+    assert span(minutes) == said
