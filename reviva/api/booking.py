@@ -73,7 +73,9 @@ class DraftFields(Body):
     repairs: Repairs | None = None
     urgency: AnyUrgency | None = None
     shop: Slug | None = None
-    starts_at: Appointment | None = Field(None, description="Its slot is held for 15 minutes.")
+    starts_at: Appointment | None = Field(
+        None, description="Its slot is held for 15 minutes, and again with each later step while it is free."
+    )
     customer: PartOfContact | None = None
     notes: Notes | None = None
     quote: SignedQuote | None = None

@@ -144,7 +144,7 @@ class Booking(BookingSummary):
     history: list[Step]
     next_statuses: list[Status]
     missing: NotRequired[list[str]]
-    """Of a draft: the fields to come."""
+    """Of a draft: the fields to come; `starts_at` too where the hold on it has lapsed."""
     held_until: NotRequired[datetime | None]
 
 

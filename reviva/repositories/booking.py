@@ -35,7 +35,7 @@ B = Booking
 _SHOWN = (
     B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.currency, B.total, B.contact,
     B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to, B.bench,
-    B.search_text, B.shop, B.completed_at,
+    B.search_text, B.shop, B.model, B.completed_at,
     Shop.address.alias("shop_address"), Shop.cancel_notice_minutes.alias("shop_notice"),
     Shop.slug.alias("shop_slug"), Shop.name.alias("shop_name"), Shop.timezone.alias("shop_timezone"),
     DeviceModel.slug.alias("model_slug"), DeviceModel.name.alias("model_name"), DeviceModel.year.alias("model_year"),

@@ -57,6 +57,8 @@ class BookingChanges:
         def work(row: Row) -> None:
             if row["status"] not in BEFORE:
                 raise forbidden(row, "rescheduled", actor.staff)
+            if starts_at == row["starts_at"]:
+                return
             facts, was = override(actor, row), row["starts_at"]
             place = self.service.shops.open(row["shop_slug"])
             minutes = sum(item["minutes"] for item in self.bookings.items(row["id"])) or place.shop.grid_minutes

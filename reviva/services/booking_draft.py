@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Conflict, Fault, Faults, Invalid
+from reviva.errors import Conflict, Fault, Faults, Invalid, SlotTaken
 from reviva.identity import e164
 from reviva.models.booking import Status, Urgency
 from reviva.services.actor import SYSTEM, Actor
 from reviva.services.booking import Booked, BookingService
 from reviva.services.booking_bench import check_ahead, job_steps
-from reviva.services.booking_view import missing
+from reviva.services.booking_view import has_lapsed, line_item, missing
 from reviva.services.idempotency import Replay
 from reviva.services.pricing import LOCK_FOR, Line
 from reviva.services.shop import OpenShop, job_end
@@ -33,12 +33,16 @@ Sent = Mapping[str, Any]
 
 BLANK: Final[Row] = {
     "shop_slug": None, "model_slug": "", "urgency": Urgency.STANDARD, "starts_at": None, "notes": "", "locale": "en",
-    "contact": {},
+    "contact": {}, "held_until": None,
 }  # fmt: skip
 
 PLAIN: Final = ("urgency", "notes", "locale")
 TIMED: Final = frozenset({"starts_at", "repairs", "model", "shop"})
-"""What a draft's slot depends on: when one of them is sent, the slot is taken anew, for another 15 minutes."""
+"""What a draft's slot depends on: when one of them is sent, the slot is taken anew, for another 15 minutes.
+
+One whose hold has lapsed is taken anew whatever is sent, but only if it is free: who did not ask for it again is not
+refused, but told by `missing`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,10 @@ class BookingDrafts:
         return self.steps.unit(work)
 
     def change(self, actor: Actor, row: Row, sent: Sent) -> None:
-        """Goes on with a locked draft. Raises `Invalid` and `SlotTaken`."""
+        """Goes on with a locked draft. Raises `Invalid` and `SlotTaken`.
+
+        What changes nothing leaves it as it is, unless its prices are too old to confirm: then they are of today.
+        """
         items = self.bookings.items(row["id"])
         plan = self.plan(actor, row, items, sent)
         columns = plan.columns | {"search_text": joined([row["reference"][3:], *plan.found_by])}
@@ -86,10 +93,24 @@ class BookingDrafts:
             columns["bench_id"] = self.take(row | plan.columns, plan)
         elif plan.steps is not None:
             self.benches.slots.release(row["id"])
+        elif has_lapsed(row):
+            columns |= self.held_again(actor, row, plan)
+        same = all(row[name] == value for name, value in columns.items()) and items == list(map(line_item, plan.lines))
+        if same and not is_stale(row):
+            return
         self.bookings.replace_items(row["id"], plan.lines)
         was = {name: row[name] for name in ("urgency", "total")}
         became = {name: columns[name] for name in was}
         self.steps.alter(actor, row, "booking.changed", "", was, became, **columns)
+
+    def held_again(self, actor: Actor, row: Row, plan: Plan) -> Row:
+        """Holds the time of a draft whose hold has lapsed once more, where it is still free; what changes."""
+        try:
+            timed = timing(actor, plan.place, plan.lines, row["starts_at"])
+            bench = self.benches.move(row["id"], plan.place.benches, timed.pop("steps"), timed["held_until"])
+        except (Invalid, SlotTaken):
+            return {}
+        return timed | {"bench_id": bench}
 
     def confirm(self, actor: Actor, row: Row, after: Status | None = None, note: str = "") -> None:
         """Makes a locked draft a booking: pending where the shop confirms by hand, unless `after` says which.
@@ -99,12 +120,11 @@ class BookingDrafts:
         items = self.bookings.items(row["id"])
         if absent := missing(row, items):
             raise Invalid(Fault(name, "this is still missing", "missing") for name in absent)
-        if row["updated_at"] <= clock.now() - LOCK_FOR:
+        if is_stale(row):
             raise Conflict("The prices of this draft are too old: save it again to see today's.")
         place, contact = self.service.shops.open(row["shop_slug"]), row["contact"]
         minutes, start = sum(item["minutes"] for item in items), row["starts_at"]
-        held = row["held_until"] is not None and row["held_until"] > clock.now()
-        steps = place.calendar.occupied(start, minutes, place.shop.buffer_minutes) if held else []
+        steps = [] if has_lapsed(row) else place.calendar.occupied(start, minutes, place.shop.buffer_minutes)
         steps = steps or job_steps(place, start, minutes, by_staff=actor.staff)
         bench = self.benches.move(row["id"], place.benches, steps)
         customer = self.customers.find_or_make(contact["email"], contact["name"], contact.get("phone"), row["locale"])
@@ -157,7 +177,7 @@ class BookingDrafts:
             lines = faults.of(lambda: self.lines(contact, sent, *wanted, place, plain["urgency"], starts_at))
         elif quote := sent.get("quote"):
             faults.of(lambda: self.service.pricing.opened(quote))
-        if named and TIMED & sent.keys():
+        if named and TIMED & sent.keys() and ("starts_at" in sent or not has_lapsed(known)):
             timed = faults.of(lambda: timing(actor, place, lines or (), starts_at))
         elif sent.get("starts_at"):
             faults.of(lambda: check_ahead(starts_at))
@@ -195,6 +215,11 @@ class BookingDrafts:
                     raise
                 del contact["quote"]
         return pricing.price(device, offers, place.shop, urgency, starts_at)
+
+
+def is_stale(row: Row) -> bool:
+    """Whether a draft's prices are too old to be confirmed."""
+    return bool(row["updated_at"] <= clock.now() - LOCK_FOR)
 
 
 def timing(actor: Actor, place: OpenShop, lines: Sequence[Line], starts_at: datetime | None) -> Row:

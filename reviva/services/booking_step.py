@@ -76,9 +76,13 @@ class BookingSteps:
         self, actor: Actor, row: Row, kind: str, note: str, was: Mapping[str, Any], became: Mapping[str, Any],
         **columns: Any,
     ) -> None:  # fmt: skip
-        """Changes a locked booking that stays in its status. `kind` names the event and the audit's action."""
+        """Changes a locked booking that stays in its status. `kind` names the event and the audit's action.
+
+        Without a note the history does not tell of it.
+        """
         self._write(row, columns)
-        self._remember(actor, row, row["status"], note)
+        if note:
+            self._remember(actor, row, row["status"], note)
         self.events.add(kind, topic(row), {"status": row["status"], "version": row["version"]})
         self.audit.record(actor, kind, "booking", row["reference"], before=was, after=became)
 

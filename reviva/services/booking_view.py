@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reviva import clock
 from reviva.database.statement import Row
 from reviva.models.booking import Status
 from reviva.money import Money
@@ -26,7 +27,9 @@ def view(row: Row, items: Sequence[Row], history: Sequence[Row], staff: bool = F
         "next_statuses": allowed(row, staff),
     }
     if row["status"] == Status.DRAFT:
-        whole |= {"missing": missing(row, items), "held_until": row["held_until"]}
+        lapsed = has_lapsed(row)
+        known = {**row, "starts_at": None} if lapsed else row  # anybody may take that time: it must be chosen again
+        whole |= {"missing": missing(known, items), "held_until": None if lapsed else row["held_until"]}
     return whole
 
 
@@ -73,6 +76,12 @@ def contact(row: Row, staff: bool) -> dict[str, Any]:
     if not row["contact"] or (staff and row["customer_id"] is not None):
         return {name: row[f"customer_{name}"] for name in ("name", "email", "phone")}
     return {name: row["contact"].get(name) for name in ("name", "email", "phone")}
+
+
+def has_lapsed(row: Row) -> bool:
+    """Whether a draft has a time that is not held for it any more."""
+    held = row["held_until"] is not None and row["held_until"] > clock.now()
+    return row["starts_at"] is not None and not held
 
 
 def missing(row: Row, items: Sequence[Row]) -> list[str]:

@@ -15,6 +15,7 @@ from reviva.services.actor import Actor
 from reviva.services.booking import BookingService, View
 from reviva.services.booking_draft import BookingDrafts, Sent
 from reviva.services.booking_status import BEFORE, OVER, forbidden, override
+from reviva.services.booking_view import line_item
 from reviva.services.figure import FigureService
 from reviva.services.pricing import Line
 from reviva.services.shop import OpenShop, job_end
@@ -66,6 +67,8 @@ class BookingWork:
             known = None if user is None else self.users.one(user)
             if user is not None and (known is None or not known["active"] or known["role"] == Role.CUSTOMER):
                 raise Invalid.field("user", "nobody who works here has this number", "unknown-user")
+            if user == row["assigned_to_id"]:
+                return
             self.steps.alter(
                 actor, row, "booking.assigned", "Assigned" if known else "Assigned to nobody",
                 {"assigned_to": row["assigned_to_id"]}, {"assigned_to": user}, assigned_to_id=user,
@@ -94,17 +97,17 @@ class BookingWork:
         late = sorted(sent.keys() - AT_ANY_TIME)
         if late:
             raise Invalid(Fault(name, "only a draft's can be changed", "not-a-draft") for name in late)
-        columns: dict[str, Any] = {"notes": sent["notes"]} if sent.get("notes") is not None else {}
-        was, became = {name: row[name] for name in columns}, dict(columns)
+        columns: dict[str, Any] = {} if sent.get("notes") in (None, row["notes"]) else {"notes": sent["notes"]}
         wanted = self.wanted(sent)
         if wanted is not None:
             if row["status"] in OVER:
                 raise Conflict(f"What was repaired can't be changed of a booking that is {row['status']}.")
             columns |= self.reprice(row, wanted)
-            was, became = was | {"total": row["total"]}, became | {"total": columns["total"]}
         if not columns:
             return
-        note = "Repairs changed" if wanted is not None else "Notes changed"
+        told = columns.keys() & {"notes", "total"}
+        was, became = ({name: each[name] for name in told} for each in (row, columns))
+        note = "Repairs changed" if "total" in columns else "Notes changed"
         self.steps.alter(actor, row, "booking.changed", note, was, became, **columns)
 
     def wanted(self, sent: Sent) -> dict[str, int | None] | None:
@@ -119,12 +122,17 @@ class BookingWork:
         return wanted or None
 
     def reprice(self, row: Row, wanted: dict[str, int | None]) -> dict[str, Any]:
-        """Puts other repairs in the place of a booking's, at today's prices or those set by hand; what changes."""
+        """Puts other repairs in the place of a booking's, at today's prices or those set by hand; what changes.
+
+        That is nothing where they are the same at the same prices.
+        """
         place = self.service.shops.open(row["shop_slug"])
         device, offers = self.service.catalog.wanted(row["model_slug"], list(wanted), row["currency"])
         lines = self.service.pricing.price(device, offers, place.shop, row["urgency"], row["starts_at"])
         for line in lines:
             set_price(line, wanted[line.slug])
+        if self.bookings.items(row["id"]) == list(map(line_item, lines)):
+            return {}
         columns = self.retime(row, place, lines)
         self.bookings.replace_items(row["id"], lines)
         return {**columns, "total": sum(line.price for line in lines)}

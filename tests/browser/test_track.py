@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from playwright.sync_api import Page, expect
 
+from reviva import clock
+from reviva.database.connection import open_database
+from reviva.models import Booking, BookingSlot
 from tests.browser.street import Street
 from tests.browser.visitor import choose_time
 
@@ -92,6 +97,37 @@ def test_a_draft_that_lacks_nothing_is_confirmed(street: Street, visit: Visit) -
     page.get_by_role("button", name="Confirm the booking").click()
     expect(page.get_by_text("Your booking is confirmed.")).to_be_visible()
     assert read(street, made)["status"] == "confirmed"
+
+
+def test_a_draft_whose_time_is_gone_gets_another(street: Street, visit: Visit) -> None:
+    made = street.book("late-drafter@example.com", draft=True)
+    page = visit(track(street, made))
+    expect(page.get_by_role("button", name="Confirm the booking")).to_be_visible()
+    lapse(street, made)
+    street.fill(made["starts_at"])
+    page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.get_by_text("That time was taken a moment ago")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Cancel the booking")).to_be_visible()
+    expect(page.get_by_role("button", name="Confirm the booking")).to_have_count(0)
+    page.get_by_role("button", name="Choose another time").click()
+    time = choose_time(page, on="Move to this time")
+    expect(page.get_by_text("Your appointment was moved.")).to_be_visible()
+    page.get_by_role("button", name="Confirm the booking").click()
+    expect(page.get_by_text("Your booking is confirmed.")).to_be_visible()
+    assert (read(street, made)["status"], read(street, made)["starts_at"]) == ("confirmed", time)
+
+
+def lapse(street: Street, made: dict[str, Any]) -> None:
+    """As if a draft's fifteen minutes were over."""
+    past = clock.now() - timedelta(minutes=1)
+    with closing(open_database(street.database_url)) as database, database.connection_context(), database.atomic():
+        drafts = Booking.select(Booking.id).where(Booking.reference == made["reference"])
+        for held in (
+            BookingSlot.update(held_until=past).where(BookingSlot.booking.in_(drafts)),
+            Booking.update(held_until=past).where(Booking.reference == made["reference"]),
+        ):
+            held.bind(database).execute()
 
 
 def changed_quote(street: Street, email: str) -> dict[str, Any]:

@@ -113,6 +113,67 @@ def test_a_lapsed_hold_that_nobody_took_can_still_be_confirmed(services: Service
         draft(services)
 
 
+def test_a_step_that_changes_nothing_leaves_a_draft_as_it_is(services: Services, travel: Travel) -> None:
+    view = draft(services, repairs=["screen"], starts_at=at(10), customer=CONTACT, notes="cracked", locale="de")
+    audited = scalar(services.database, "SELECT COUNT(*) FROM audit")
+    same: list[dict] = [
+        {}, {"notes": "cracked"}, {"customer": {"name": "Ada"}}, {"model": MODEL, "repairs": ["screen"]},
+        {"starts_at": at(10)}, {"urgency": "standard", "locale": "de", "shop": "shop", "quote": None},
+    ]  # fmt: skip
+    for sent in same:
+        assert patch(services, view, **sent) == {name: view[name] for name in view if name != "token"}
+    assert scalar(services.database, "SELECT COUNT(*) FROM audit") == audited
+    travel(minutes=5)
+    renewed = patch(services, view, starts_at=at(10))
+    assert (renewed["version"], renewed["held_until"]) == (2, NOW + timedelta(minutes=20))
+    assert [(step["from"], step["to"]) for step in renewed["history"]] == [(None, "draft")]
+
+
+def test_prices_are_looked_at_again_by_a_step_that_changes_nothing_else(services: Services, travel: Travel) -> None:
+    view = draft(services, repairs=["screen"], starts_at=at(10, 5), customer=CONTACT)
+    travel(hours=24)
+    assert patch(services, view)["version"] == 2
+    assert confirm(services, view)["status"] == "confirmed"
+
+
+def test_a_draft_tells_that_its_time_is_not_held_any_more(services: Services, travel: Travel) -> None:
+    view = draft(services)
+    for tidied in (False, True):
+        travel(minutes=15)
+        if tidied:
+            services.drafts.tidy()
+        read = services.bookings.read(view["reference"], holder(view))
+        assert (read["missing"], read["held_until"], read["starts_at"]) == (["starts_at"], None, at(10))
+
+
+def test_the_next_step_of_a_draft_holds_its_time_again_where_that_is_free(services: Services, travel: Travel) -> None:
+    view = draft(services)
+    travel(minutes=20)
+    again = patch(services, view, customer={"name": "Ada Lovelace"})
+    assert (again["missing"], again["held_until"]) == ([], NOW + timedelta(minutes=35))
+    with pytest.raises(SlotTaken):
+        draft(services)
+    travel(minutes=20)
+    longer = patch(services, view, repairs=["screen", "battery"])
+    assert (longer["ends_at"], longer["missing"]) == (at(11.5), [])
+    assert [number for _, number in slots(services.database)] == [6]
+
+
+def test_the_next_step_of_a_draft_whose_time_is_gone_is_kept_and_says_so(services: Services, travel: Travel) -> None:
+    view = draft(services)
+    travel(minutes=15)
+    other = draft(services)
+    kept = patch(services, view, customer={"name": "Ada Lovelace"}, repairs=["battery"])
+    assert (kept["missing"], kept["customer"]["name"], kept["total"]["amount"]) == (["starts_at"], "Ada Lovelace", 4900)
+    with pytest.raises(SlotTaken):
+        confirm(services, view)
+    with pytest.raises(SlotTaken):
+        patch(services, view, starts_at=at(10))
+    assert patch(services, view, starts_at=at(12))["missing"] == []
+    assert confirm(services, view)["starts_at"] == at(12)
+    assert confirm(services, other)["starts_at"] == at(10)
+
+
 def test_a_hold_is_kept_while_it_is_alive_even_where_it_would_be_too_soon_to_book(
     services: Services, travel: Travel
 ) -> None:

@@ -26,7 +26,8 @@ const api = verb => `/api/bookings/${reference}${verb && `/${verb}`}`;
 
 async function load() {
   const read = await host.client.get(api(""), {}, { token });
-  if (booking && booking.version === read.version) return;
+  // That a draft's time is not held any more is no new version of it.
+  if (booking && booking.version === read.version && String(booking.missing) === String(read.missing)) return;
   const news = booking && booking.status !== read.status;
   booking = read;
   draw();
@@ -106,11 +107,13 @@ function entry(step, zone) {
 
 function changes() {
   const movable = MOVABLE.includes(booking.status);
+  const draft = booking.status === "draft" && booking.items.length > 0;
+  const timeless = draft && String(booking.missing) === "starts_at";
   const section = h("section", {}, h("h2", {}, locale.say("changes")));
   const parts = [
-    booking.status === "draft" && !booking.missing.length && button(locale.say("confirmDraft"), () => act("confirm", {}, "confirmed"), "main"),
-    movable && button(locale.say("reschedule"), () => reschedule(section), "plain"),
-    booking.starts_at && !ENDED.includes(booking.status)
+    draft && !booking.missing.length && button(locale.say("confirmDraft"), () => confirm(section), "main"),
+    (movable || timeless) && button(locale.say("reschedule"), () => reschedule(section), "plain"),
+    booking.starts_at && !timeless && !ENDED.includes(booking.status)
       && button(locale.say("calendar"), () => host.guard(() => saveCalendar(host.client, reference, token)), "plain"),
     (movable || booking.status === "draft") && button(locale.say("cancel"), () => cancel(section), "danger"),
   ].filter(Boolean);
@@ -119,12 +122,12 @@ function changes() {
 }
 
 /** Does what the customer wants to the booking as they see it: what was changed meanwhile is shown first. */
-async function act(verb, body, said, refused = {}) {
+async function act(verb, body, said, refused = {}, method = "POST") {
   if (busy) return;
   busy = true;
   await host.guard(async () => {
     try {
-      booking = await host.client.post(api(verb), { ...body, version: booking.version }, { token });
+      booking = await host.client.call(method, api(verb), { body: JSON.stringify({ ...body, version: booking.version }), token });
       draw();
       page.body.prepend(page.good(locale.say(said)));
       page.heading.focus();
@@ -154,19 +157,25 @@ function ask(section, title, parts, yes, keep) {
   heading.focus();
 }
 
-function reschedule(section) {
+/** Where the time has gone meanwhile, another one is chosen. */
+function confirm(section) {
+  act("confirm", {}, "confirmed", { "slot-taken": () => reschedule(section, true) });
+}
+
+function reschedule(section, gone = false) {
   const repairs = booking.items.map(item => item.repair.slug);
   const times = new Times(host, { model: booking.model.slug, repairs, shop: booking.shop.slug });
   const taken = async () => {
     await times.load();
     times.element.prepend(h("p", { class: "notice", role: "alert" }, locale.say("slotTaken")));
   };
+  const [verb, method] = booking.status === "draft" ? ["", "PATCH"] : ["reschedule", "POST"];
   const move = () => {
-    if (times.chosen) act("reschedule", { starts_at: times.chosen.starts_at }, "rescheduled", { "slot-taken": taken });
+    if (times.chosen) act(verb, { starts_at: times.chosen.starts_at }, "rescheduled", { "slot-taken": taken }, method);
     else host.fault(times.element, "starts_at", locale.say("chooseTime"));
   };
   ask(section, locale.say("reschedule"), [times.element], button(locale.say("rescheduleNow"), move, "main"), "back");
-  host.guard(() => times.load());
+  host.guard(gone ? taken : () => times.load());
 }
 
 function cancel(section) {
