@@ -121,6 +121,7 @@ class RequestInProgress(Conflict):
     """The first request with this Idempotency-Key is still running."""
 
     code = "request-in-progress"
+    retry_after = 1
 
 
 class BodyTooLarge(RevivaError):

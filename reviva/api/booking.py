@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, RootModel, WrapValidator
+from pydantic import BeforeValidator, Field, RootModel, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
 from reviva.api.fields import (
@@ -38,10 +39,16 @@ SignedQuote = Annotated[str, Field(max_length=8000)]
 AnyUrgency = Annotated[Urgency, Field(strict=False)]
 
 
+def _boolean(value: Any) -> Any:
+    if value is not None and not isinstance(value, bool):
+        raise PydanticCustomError("bool_type", "must be true or false")
+    return value
+
+
 class QuoteBody(Body):
     model: Slug
     repairs: Repairs
-    urgency: AnyUrgency = Urgency.STANDARD
+    urgency: AnyUrgency | None = Field(None, description="`standard` if not said.")
     shop: Slug | None = None
     starts_at: Appointment | None = None
 
@@ -61,10 +68,10 @@ class PartOfContact(Body):
 class BookingBody(QuoteBody):
     starts_at: Appointment
     customer: ContactBody
-    notes: Notes = ""
+    notes: Notes | None = None
     quote: SignedQuote | None = None
-    locale: Locale = "en"
-    draft: Literal[False] = False
+    locale: Locale | None = Field(None, description="`en` if not said.")
+    draft: Annotated[Literal[False] | None, BeforeValidator(_boolean)] = None
 
 
 class DraftFields(Body):
@@ -122,7 +129,7 @@ def make_quote(call: Call) -> dict[str, Any]:
     """What some repairs cost: each price explained, and kept for a day for whoever shows the quote."""
     body: QuoteBody = call.body
     lines, quote, until, currency = call.services.bookings.quote(
-        body.model, body.repairs, body.urgency, body.shop, body.starts_at
+        body.model, body.repairs, body.urgency or Urgency.STANDARD, body.shop, body.starts_at
     )
     return {
         "lines": [shown(line_item(line), currency) for line in lines],
@@ -160,9 +167,9 @@ def make_booking(call: Call) -> Answer:
 def wish(body: BookingBody) -> Wish:
     """What a whole booking asks for."""
     return Wish(
-        model=body.model, repairs=body.repairs, starts_at=body.starts_at, urgency=body.urgency, shop=body.shop,
-        email=body.customer.email, name=body.customer.name, phone=body.customer.phone, notes=body.notes,
-        quote=body.quote, locale=body.locale,
+        model=body.model, repairs=body.repairs, starts_at=body.starts_at, urgency=body.urgency or Urgency.STANDARD,
+        email=body.customer.email, name=body.customer.name, phone=body.customer.phone, notes=body.notes or "",
+        quote=body.quote, locale=body.locale or "en", shop=body.shop,
     )  # fmt: skip
 
 

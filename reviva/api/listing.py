@@ -40,7 +40,9 @@ class Listing(Query):
     @classmethod
     def _sortable(cls, sort: str | None) -> str | None:
         names = [name.removeprefix("-") for name in sort.split(",")] if sort else []
-        if len(set(names)) != len(names) or not set(names) <= set(cls.sortable):
+        if len(set(names)) != len(names) and set(names) <= set(cls.sortable):
+            raise PydanticCustomError("sort", "must name each only once")
+        if not set(names) <= set(cls.sortable):
             raise PydanticCustomError("sort", "must name some of: {names}", {"names": ", ".join(cls.sortable)})
         return sort
 

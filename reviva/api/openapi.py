@@ -251,6 +251,9 @@ def _problem(status: int) -> Schema:
         "description": HTTPStatus(status).phrase,
         "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    if status in (429, 503):
-        shown["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+    if status in (409, 429, 503):
+        when = "Seconds, where another request is waited for." if status == 409 else "Seconds."
+        shown["headers"] = {
+            "Retry-After": {"schema": {"type": "integer"}, "description": when, "required": status != 409},
+        }
     return shown

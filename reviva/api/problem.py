@@ -22,6 +22,7 @@ from reviva.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
+    RequestInProgress,
     RevivaError,
     TooManyRequests,
     Unavailable,
@@ -61,7 +62,7 @@ def problem(error: RevivaError, request_id: str) -> Answer:
 
 def _headers(error: RevivaError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
-    if isinstance(error, TooManyRequests | Unavailable):
+    if isinstance(error, TooManyRequests | Unavailable | RequestInProgress):
         headers["Retry-After"] = str(error.retry_after)
     elif isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="reviva"'

@@ -42,7 +42,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"role": EXTRA, "customer.user_id": EXTRA},
     ),
     "types": (
-        {"model": 5, "repairs": "screen", "starts_at": 1772445600, "customer": [], "notes": None, "urgency": 1},
+        {"model": 5, "repairs": "screen", "starts_at": 1772445600, "customer": [], "notes": 5, "urgency": 1},
         {
             "model": "string_type", "repairs": "list_type", "starts_at": "instant", "customer": "model_type",
             "notes": "string_type", "urgency": "enum",
@@ -70,6 +70,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "a NUL": ({"notes": "a\x00b"}, {"notes": "control_character"}),
     "a time without its offset": ({"starts_at": "2027-03-02T10:00:00"}, {"starts_at": "instant"}),
     "a day that is not": ({"starts_at": "2027-02-29T10:00:00Z"}, {"starts_at": "instant"}),
+    "a draft that is neither": ({"draft": "yes", "shop": 1}, {"draft": "bool_type", "shop": "string_type"}),
     "an empty time": ({"starts_at": ""}, {"starts_at": "instant"}),
 }  # fmt: skip
 

@@ -70,6 +70,16 @@ def test_without_draft_every_missing_field_is_named_at_once(town: Town) -> None:
         }  # fmt: skip
 
 
+def test_null_says_nothing_wherever_something_may_be_left_out(town: Town) -> None:
+    nothing = dict.fromkeys(["urgency", "notes", "quote", "shop", "locale"])
+    quote = {"model": MODEL, "repairs": ["screen"], "urgency": None, "shop": None, "starts_at": None}
+    assert town.web.post("/api/quotes", quote).status == 200
+    for day, draft in enumerate(({}, {"draft": None}, {"draft": False}, {"draft": True}), start=3):
+        reply = town.web.post("/api/bookings", whole(**nothing, **draft, starts_at=soon(day)))
+        assert reply.status == 201, reply.json
+        assert (reply.json["urgency"], reply.json["notes"], reply.json["locale"]) == ("standard", "", "en")
+
+
 def test_a_draft_needs_a_model_alone_and_is_strict_all_the_same(town: Town) -> None:
     reply = town.web.post("/api/bookings", {"draft": True, "repairs": [], "customer": {"age": 7}})
     assert {fault["field"] for fault in reply.json["errors"]} == {"model", "repairs", "customer.age"}

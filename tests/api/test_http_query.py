@@ -97,5 +97,10 @@ def test_a_wrong_sort_or_page_is_422(demo: Demo, query: str) -> None:
     assert answer.json()["errors"][0]["field"] == query.partition("=")[0]
 
 
+def test_a_sort_that_names_one_thing_twice_is_told_so(demo: Demo) -> None:
+    told = [demo.get(f"/api/numbers?sort={sort}").json()["errors"][0]["message"] for sort in ("name,-name", "x")]
+    assert told == ["must name each only once", "must name some of: number, name"]
+
+
 def test_a_cursor_and_a_page_exclude_each_other(demo: Demo) -> None:
     assert demo.get("/api/numbers?after=5&page=2").status_code == 422

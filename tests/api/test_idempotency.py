@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
+from reviva.database.connection import open_database
+from reviva.database.ddl import backend
+from reviva.repositories.idempotency import IdempotencyRepository
+from reviva.services.idempotency import Replay
 from tests.api.shopfront import NOW, Shopfront, faults, order
 
 
@@ -44,6 +49,18 @@ def test_the_same_key_with_another_body_is_422_and_books_nothing(front: Shopfron
 
 def test_a_refused_request_keeps_no_key(front: Shopfront) -> None:
     assert faults(front.order(order(model="no-such"), Idempotency_Key="one"))
+    assert front.order(order(), Idempotency_Key="one").status == 201
+
+
+def test_while_the_first_request_runs_the_second_is_told_when_to_come_back(front: Shopfront) -> None:
+    url = front.services.settings.database_url
+    with closing(open_database(url)) as other, other.connection_context(), other.atomic():
+        if backend(other) == "sqlite":
+            pytest.skip("its transactions of writers never overlap")
+        IdempotencyRepository(other).claim(Replay.of("one", {}).key_hash)
+        refused = front.order(order(), Idempotency_Key="one")
+    assert (refused.status, refused.json["type"]) == (409, "/problems/request-in-progress")
+    assert refused.header("Retry-After") == "1"
     assert front.order(order(), Idempotency_Key="one").status == 201
 
 
