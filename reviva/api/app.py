@@ -133,8 +133,9 @@ ROUTES: tuple[Endpoint, ...] = (
 
     post("/api/quotes", booking.make_quote, PUBLIC, body=booking.QuoteBody, answer=Quote),
     get("/api/availability", booking.list_slots, PUBLIC, query=booking.AvailabilityQuery, answer=Availability),
-    post("/api/bookings", booking.make_booking, PUBLIC, body=booking.NewBookingBody, answer=NewBooking, status=201,
-         asks=("Idempotency-Key",), tells=("ETag", "Idempotency-Replayed"), errors=(409,)),
+    post("/api/bookings", booking.make_booking, PUBLIC, body=booking.NewBookingBody, doubts=booking.doubts,
+         answer=NewBooking, status=201, asks=("Idempotency-Key",), tells=("ETag", "Idempotency-Replayed"),
+         errors=(409,)),
     get("/api/bookings", booking.list_bookings, MAY.SELF, query=booking.BookingFilter, answer=Listed[BookingSummary]),
     post("/api/bookings/bulk/status", booking_change.set_statuses, MAY.BOOKINGS_WORK, body=booking_change.BulkBody,
          answer=Items[StepReport]),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
+import orjson
 from pydantic import BeforeValidator, Field, RootModel, WrapValidator
 from pydantic_core import PydanticCustomError
 
@@ -26,7 +27,8 @@ from reviva.api.fields import (
     Slug,
 )
 from reviva.api.listing import Listing, render_page
-from reviva.errors import MalformedRequest
+from reviva.api.render import to_json
+from reviva.errors import Fault, MalformedRequest
 from reviva.models.audit import ActorKind
 from reviva.models.booking import Status, Urgency
 from reviva.services.actor import Actor
@@ -34,6 +36,8 @@ from reviva.services.booking import View, Wish
 from reviva.services.booking_view import line_item, money, shown
 from reviva.services.idempotency import Replay
 
+NOWHERE: Final = "?"
+"""A shop that there never is."""
 Repairs = Annotated[list[Slug], Field(min_length=1, max_length=20)]
 SignedQuote = Annotated[str, Field(max_length=8000)]
 AnyUrgency = Annotated[Urgency, Field(strict=False)]
@@ -92,6 +96,12 @@ class DraftFields(Body):
 class DraftBody(DraftFields):
     model: Slug
     draft: Literal[True]
+
+
+class Parts(DraftFields):
+    """What can be looked at of an order that is not whole."""
+
+    model: Slug | None = None
 
 
 def _by_draft(value: Any, handler: Any) -> Any:
@@ -162,6 +172,22 @@ def make_booking(call: Call) -> Answer:
     if booked.replayed:
         answer.headers["Idempotency-Replayed"] = "true"
     return answer
+
+
+def doubts(call: Call, raw: bytes, wrong: frozenset[str]) -> list[Fault]:
+    """What is wrong with the fields of an order whose shape is right, where others' is not: all is told at once.
+
+    Whether a quote fits hangs on the others, so that can't be told.
+    """
+    body = orjson.loads(raw)
+    if not isinstance(body, dict):
+        return []
+    right = {name: body[name] for name in Parts.model_fields.keys() & body.keys() - wrong}
+    sent = Parts.model_validate_json(to_json(right)).model_dump(exclude_unset=True)
+    if "shop" in wrong:
+        sent["shop"] = NOWHERE
+    found = call.services.drafts.faults(public(call), sent)
+    return [fault for fault in found if fault.field.partition(".")[0] in right and fault.code != "quote-mismatch"]
 
 
 def wish(body: BookingBody) -> Wish:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from reviva.api.call import Handler
+from reviva.api.call import Call, Handler
 from reviva.api.fields import parse_id, parse_reference, parse_slug
 from reviva.api.ratelimit import Rate
+from reviva.errors import Fault
 
 PATH_PARAMETERS = {
     "id": parse_id, "delivery": parse_id, "reference": parse_reference, "slug": parse_slug, "category": parse_slug,
@@ -51,6 +53,10 @@ class Public:
 PUBLIC = Public()
 
 
+Doubts = Callable[[Call, bytes, frozenset[str]], list[Fault]]
+"""From a body and the fields of it whose shape is wrong to what is wrong with the others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One method of one path.
@@ -59,7 +65,8 @@ class Endpoint:
     of a success, for the documentation. `cache` is a Cache-Control value and turns on ETag and 304. `database=False`
     runs the handler without a connection. `rate` is a limit of this endpoint alone; `counted=False` frees it from the
     ordinary one. `optional_body=True` reads no body as `{}`. `upgrade=True` hands the socket over: the handler talks on
-    it until the end, and nothing is answered afterwards. `errors` are statuses, `asks` and `tells`
+    it until the end, and nothing is answered afterwards. `doubts` finds what else is wrong with a body
+    that does not have the right shape. `errors` are statuses, `asks` and `tells`
     headers of requests and answers, that the documentation can't derive.
     """
 
@@ -68,6 +75,7 @@ class Endpoint:
     handler: Handler
     allows: Audience
     body: type[BaseModel] | None = None
+    doubts: Doubts | None = None
     query: type[BaseModel] | None = None
     answer: Any = None
     status: int = 200

@@ -18,7 +18,7 @@ from reviva.api.ratelimit import Limiter
 from reviva.api.render import to_json
 from reviva.api.version import answered
 from reviva.database.units import retrying
-from reviva.errors import Forbidden, NotAuthenticated, NotFound
+from reviva.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 
 SESSION_COOKIE = "reviva_session"
 
@@ -89,7 +89,13 @@ class Serving:
             if not endpoint.allows.admits(call.actor):
                 raise Forbidden
         if endpoint.body:
-            call.body = parse_body(b"{}" if endpoint.optional_body and not raw else raw, endpoint.body)
+            try:
+                call.body = parse_body(b"{}" if endpoint.optional_body and not raw else raw, endpoint.body)
+            except Invalid as problem:
+                if endpoint.doubts is None:
+                    raise
+                wrong = frozenset(fault.field.partition(".")[0] for fault in problem.faults)
+                raise Invalid([*problem.faults, *endpoint.doubts(call, raw, wrong)]) from None
         return answered(call, endpoint.handler) if self._versioned else endpoint.handler(call)
 
     def _finish(self, call: Call, result: Any) -> Answer:

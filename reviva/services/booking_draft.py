@@ -161,6 +161,14 @@ class BookingDrafts:
         """Holds a draft's slot on some bench."""
         return self.benches.move(row["id"], plan.place.benches, plan.steps or (), row["held_until"])
 
+    def faults(self, actor: Actor, sent: Sent) -> Sequence[Fault]:
+        """What is wrong with the fields of a draft that would begin with them."""
+        try:
+            self.plan(actor, BLANK, (), sent)
+        except Invalid as problem:
+            return problem.faults
+        return ()
+
     def plan(self, actor: Actor, known: Row, items: Sequence[Row], sent: Sent) -> Plan:
         """What is known with what is sent, priced as of now. Raises `Invalid`."""
         faults, shops = Faults(), self.service.shops

@@ -136,6 +136,43 @@ def test_what_can_not_be_is_named_all_at_once(front: Shopfront, name: str, draft
     assert faults(front.order(order(**changes, draft=draft))) == expected
 
 
+BOTH: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "an address and a shop": (
+        {"customer": {**ADA, "email": "x"}, "shop": "nowhere"}, {"customer.email": "email", "shop": "unknown-shop"},
+    ),
+    "one field, and all the others": (
+        {
+            "urgency": "soon", "model": "no-such", "repairs": ["no-such"], "starts_at": "2020-01-01T10:00:00Z",
+            "shop": "nowhere", "quote": "abc", "customer": {**ADA, "phone": "+44 1"}, "locale": "xx-", "role": "admin",
+        },
+        {
+            "urgency": "enum", "model": "unknown-model", "repairs.0": "unknown-repair", "starts_at": "too-soon",
+            "shop": "unknown-shop", "quote": "quote-unknown", "customer.phone": "phone",
+            "locale": "string_pattern_mismatch", "role": "extra_forbidden",
+        },
+    ),
+    "no shop's hours while the shop is garbled": (
+        {"shop": "?", "starts_at": "2027-03-02T03:10:00Z"}, {"shop": "slug"},
+    ),
+    "nothing about what is missing or garbled itself": (
+        {"model": ..., "repairs": [5], "starts_at": "2027-03-07T11:00:00Z"},
+        {"model": "missing", "repairs.0": "string_type", "starts_at": "outside-hours"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOTH)
+@pytest.mark.parametrize("draft", [False, True])
+def test_what_does_not_fit_and_what_can_not_be_are_named_at_once(front: Shopfront, name: str, draft: bool) -> None:
+    changes, expected = BOTH[name]
+    assert faults(front.order(order(**changes, draft=draft))) == expected
+
+
+def test_a_quote_for_another_order_is_not_told_from_while_the_order_is_not_whole(front: Shopfront) -> None:
+    express = quoted(front, urgency="express")
+    assert faults(front.order(order(quote=express, urgency="soon"))) == {"urgency": "enum"}
+
+
 def test_a_day_on_which_the_shop_is_closed_is_refused(front: Shopfront) -> None:
     with front.tables():
         Closure.create(shop=1, starts_on=date(2027, 3, 2), ends_on=date(2027, 3, 3), reason="Holiday")
