@@ -159,7 +159,11 @@ function ask(section, title, parts, yes, keep) {
 
 /** Where the time has gone meanwhile, another one is chosen. */
 function confirm(section) {
-  act("confirm", {}, "confirmed", { "slot-taken": () => reschedule(section, true) });
+  const gone = () => {
+    booking.missing = ["starts_at"];  // as the server will say: to hear it again is no reason to draw anew
+    reschedule(section, true);
+  };
+  act("confirm", {}, "confirmed", { "slot-taken": gone });
 }
 
 function reschedule(section, gone = false) {
