@@ -12,7 +12,7 @@ from reviva.database.ddl import backend
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models.appendonly import ERASED
 from reviva.models.audit import ActorKind, Audit, AuditHead, AuditSeal
-from reviva.models.user import User
+from reviva.models.user import Role, User
 from reviva.repositories.base import Repository
 
 A, S = Audit, AuditSeal
@@ -34,6 +34,7 @@ _UNSEALED = Statement(
         .limit(Param("limit"))
     )
 )
+_LENGTH = Statement(lambda: AuditHead.select(AuditHead.length).order_by(AuditHead.id).limit(1))
 _NEWEST = Statement(lambda: S.select(fn.COALESCE(fn.MAX(S.audit_id), 0).alias("id")))
 _CONTENT = (
     A.id, A.at, A.actor_kind, A.actor, A.action, A.entity, A.entity_id, A.before, A.after, A.personal, A.request_id,
@@ -87,18 +88,30 @@ class AuditRepository(Repository[Audit]):
         cursor = self.database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,))
         return bool(cursor.fetchone()[0])
 
-    def head(self) -> AuditHead | None:
-        """How the chain ends."""
-        rows: list[AuditHead] = list(AuditHead.select().order_by(AuditHead.id).limit(1).bind(self.database).execute())
+    def length(self) -> int | None:
+        """How many links the chain has, as far as it is written down; None where nothing is."""
+        row = _LENGTH.first(self.database)
+        return None if row is None else int(row["length"])
+
+    def head(self) -> Row | None:
+        """How the chain ends: `length, hash, signature, sealed_at` as they are stored."""
+        columns = AuditHead.length, AuditHead.hash, AuditHead.signature, _as_stored(self.database, AuditHead.sealed_at)
+        rows = self.run(AuditHead.select(*columns).order_by(AuditHead.id).limit(1))
         return rows[0] if rows else None
+
+    def begin(self, head: dict[str, Any]) -> None:
+        """Writes down the end of a chain that has no links yet; not where there are rows, or where it is written down.
+
+        Of several who add a first row at once, one writes it and the others wait until it is there.
+        """
+        if not self.exists():
+            AuditHead.insert(id=1, **head).on_conflict_ignore().bind(self.database).execute()
 
     def seal(self, seals: list[dict[str, Any]], head: dict[str, Any]) -> None:
         """Adds links to the chain and writes down its new end."""
         for start in range(0, len(seals), 500):
             statement.insert(self.database, AuditSeal, seals[start : start + 500])
-        changed = AuditHead.update(head).where(AuditHead.id == 1).bind(self.database).execute()
-        if not changed:
-            statement.insert_one(self.database, AuditHead, id=1, **head)
+        AuditHead.update(head).where(AuditHead.id == 1).bind(self.database).execute()
 
     def sealed_up_to(self) -> int:
         """The id up to which every row has its seal, as far as one can know without looking at them all.
@@ -109,10 +122,12 @@ class AuditRepository(Repository[Audit]):
         return newest if backend(self.database) == "sqlite" else newest - LOOK_BACK
 
     def chain(self, batch: int = 1000) -> Iterator[Row]:
-        """Every link in order: `position, sealed_id, hash`, and the columns of its row, None where that is missing."""
+        """Every link in order: `position, sealed_id, hash, sealed_at`, and the columns of its row, None where that is
+        missing."""
         position = 0
+        columns = S.id.alias("position"), S.audit_id.alias("sealed_id"), S.hash, _as_stored(self.database, S.sealed_at)
         while True:
-            query = S.select(S.id.alias("position"), S.audit_id.alias("sealed_id"), S.hash, *_stored(self.database))
+            query = S.select(*columns, *_stored(self.database))
             query = query.join(A, JOIN.LEFT_OUTER, on=(A.id == S.audit_id)).where(S.id > position)
             rows = self.run(query.order_by(S.id).limit(batch))
             yield from rows
@@ -131,9 +146,10 @@ class AuditRepository(Repository[Audit]):
         query = A.select(A.id).join(first, on=(first.c.mac == A.mac)).where(A.id > first.c.first).order_by(A.id)
         return [row["id"] for row in self.run(query)]
 
-    def anybody(self) -> bool:
-        """Whether there are users, whose making must have left rows."""
-        return bool(self.run(User.select(User.id).limit(1)))
+    def unexplained(self) -> bool:
+        """Whether there is an administrator and no row about the first of them, whose making must have left one."""
+        first = self.run(User.select(User.id).where(User.role == Role.ADMIN).order_by(User.id).limit(1))
+        return bool(first) and not self.exists(self.about("user", [str(first[0]["id"])]))
 
 
 def of_kind(action: str) -> Any:
@@ -156,7 +172,11 @@ def done_by(kind: ActorKind, names: Sequence[str]) -> Any:
 
 def _stored(database: Database) -> list[Any]:
     """A row's columns as they are stored: a changed document must not be mended by reading it."""
-    text = "TEXT"
-    at = A.at.cast(text) if backend(database) == "sqlite" else A.at
-    raw = {A.at: at, A.before: A.before.cast(text), A.after: A.after.cast(text), A.personal: A.personal.cast(text)}
+    raw: dict[Any, Any] = {field: field.cast("TEXT") for field in (A.before, A.after, A.personal)}
+    raw[A.at] = _as_stored(database, A.at)
     return [raw.get(field, field).alias(f"a_{field.column_name}") for field in _CONTENT]
+
+
+def _as_stored(database: Database, instant: Any) -> Any:
+    """An instant that is not read on SQLite, where it is text and may be any."""
+    return instant.cast("TEXT").alias(instant.column_name) if backend(database) == "sqlite" else instant

@@ -37,6 +37,7 @@ class AuditService:
     def __init__(self, database: Database, signer: Signer) -> None:
         self.signer = signer
         self.rows = AuditRepository(database)
+        self._begun = False
 
     def record(
         self, actor: Actor, action: str, entity: str, entity_id: object, *, before: Any = None, after: Any = None
@@ -46,11 +47,26 @@ class AuditService:
         Secrets and notes are masked. Personal values are kept apart, so that they can be erased and the row stays as it
         is. Whose they are is told by what the row is about, and by who acted.
         """
+        self._begin()
         self.rows.add(self._made(actor, action, entity, entity_id, before, after))
 
     def record_many(self, actor: Actor, changes: Iterable[Change]) -> None:
         """Adds a row for each change as `record` does, all at once. For commands only."""
+        self._begin()
         self.rows.add_many([self._made(actor, *change) for change in changes])
+
+    def _begin(self) -> None:
+        """Writes down the end of the chain before there are rows: from then on, rows without one are a fault.
+
+        Looked for until the chain has a link, which is never made in a transaction that adds rows and may be undone.
+        """
+        if self._begun:
+            return
+        length, now = self.rows.length(), clock.now()
+        if length is None:
+            signature = sign_head(self.signer, 0, "", write_instant(now))
+            self.rows.begin({"length": 0, "hash": "", "signature": signature, "sealed_at": now})
+        self._begun = bool(length)
 
     def _made(self, actor: Actor, action: str, entity: str, entity_id: object, before: Any, after: Any) -> Row:
         chance, at = os.urandom(32), clock.now()
@@ -94,6 +110,11 @@ def make_mac(signer: Signer, nonce: str, stored: Mapping[str, Any], own: str) ->
     """
     parts = ["\0" if stored[name] is None else stored[name] for name in _SIGNED]
     return f"{nonce}.{signer.token('audit', nonce, stored['at'], own, *parts)}"
+
+
+def sign_head(signer: Signer, length: int, last: str, sealed_at: str) -> str:
+    """The signature that shows that a chain of this length ended so; the instant as it is stored."""
+    return signer.token("audit-head", length, last, sealed_at)
 
 
 def own_digest(personal: str | None) -> str:

@@ -16,9 +16,8 @@ from reviva import clock
 from reviva.database.fields import write_instant
 from reviva.database.statement import Row
 from reviva.models.appendonly import ERASED
-from reviva.models.audit import AuditHead
 from reviva.repositories.audit import AuditRepository
-from reviva.services.audit import erasure, make_mac, own_digest
+from reviva.services.audit import erasure, make_mac, own_digest, sign_head
 from reviva.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -53,7 +52,10 @@ class Verdict:
 
 
 class AuditSeal:
-    """Position n of the chain holds an HMAC of position n - 1, of its row's id and of the row's own MAC."""
+    """Position n of the chain holds an HMAC of position n - 1, of its row's id, of the row's own MAC and of the time.
+
+    How it ends is written down from the first row on: who begins is `AuditService`, and never whoever seals.
+    """
 
     def __init__(self, database: Database, signer: Signer) -> None:
         self.database, self.signer = database, signer
@@ -80,16 +82,17 @@ class AuditSeal:
             if not self.rows.may_seal():
                 return []
             head = self.rows.head()
-            if head and not self._is_ours(head):
+            if head is None or not self._is_ours(head):
                 log.error("the audit's chain does not end as it did: run `reviva audit verify`")
                 return []
-            length, last, now = (head.length, head.hash, clock.now()) if head else (0, "", clock.now())
+            length, last, now = head["length"], head["hash"], clock.now()
+            sealed_at = write_instant(now)
             seals: list[dict[str, Any]] = []
             for row in self.rows.unsealed(low, BATCH):
-                length, last = length + 1, self._link(length + 1, last, row["id"], row["mac"])
+                length, last = length + 1, self._link(length + 1, last, row["id"], row["mac"], sealed_at)
                 seals.append({"id": length, "audit_id": row["id"], "hash": last, "sealed_at": now})
             if seals:
-                signature = self.signer.token("audit-head", length, last)
+                signature = sign_head(self.signer, length, last, sealed_at)
                 self.rows.seal(seals, {"length": length, "hash": last, "signature": signature, "sealed_at": now})
             return seals
 
@@ -97,19 +100,24 @@ class AuditSeal:
         """Reads everything and says which rows were changed, removed, inserted, moved, or cut off."""
         verdict = Verdict()
         head = self.rows.head()
-        self._check_chain(head, verdict)
+        newest = self._check_chain(head, verdict)
         for row in self.rows.without_seal():
             verdict.rows += 1
             verdict.unsealed += 1
+            newest = newest or row["a_id"]
             if not self._is_whole(row):
                 verdict.faults.append(AuditFault(row["a_id"], "inserted, or changed before it was sealed"))
         verdict.faults += [AuditFault(id, "a copy of another row") for id in self.rows.doubles()]
-        if not verdict.rows and head is None and self.rows.anybody():
-            verdict.faults.append(AuditFault(1, "every row is gone"))
+        if verdict.rows and head is None and self.rows.head() is None:  # asked again: the first row may be that new
+            verdict.faults.append(AuditFault(newest, "the end of the chain is not written down: rows may be missing"))
+        if self.rows.unexplained():
+            gone = "the rows of the first days are gone" if verdict.rows else "every row is gone"
+            verdict.faults.append(AuditFault(1, gone))
         verdict.faults = sorted(verdict.faults, key=lambda fault: fault.id)[:MOST]
         return verdict
 
-    def _check_chain(self, head: AuditHead | None, verdict: Verdict) -> None:
+    def _check_chain(self, head: Row | None, verdict: Verdict) -> int:
+        """Adds what is wrong with the links and the rows that they seal; returns the highest id that is sealed."""
         position, last, newest = 0, "", 0
         ending: dict[int, str] = {0: ""}
         for row in self.rows.chain():
@@ -121,26 +129,25 @@ class AuditSeal:
                 problem = "changed"
             elif row["position"] != position:
                 problem = "its seal does not follow the one before"
-            elif row["hash"] != self._link(position, last, id, row["a_mac"]):
+            elif row["hash"] != self._link(position, last, id, row["a_mac"], _text(row["sealed_at"])):
                 problem = "moved, or its seal was changed"
             else:
                 problem = ""
             if problem:
                 verdict.faults.append(AuditFault(id, problem))
             position, last, newest = row["position"], row["hash"], max(newest, id)
-            if head and position == head.length:
+            if head and position == head["length"]:
                 ending[position] = last
-        if head is None:
-            if position:
-                verdict.faults.append(AuditFault(newest, "the end of the chain is not written down"))
-        elif not self._is_ours(head) or ending.get(head.length) != head.hash:
+        if head and not self._is_ours(head):
+            verdict.faults.append(AuditFault(newest + 1, "the end of the chain, before here, was written by others"))
+        elif head and ending.get(head["length"]) != head["hash"]:
             verdict.faults.append(AuditFault(newest + 1, "the chain was cut off before here"))
+        return newest
 
     def _is_whole(self, row: Row) -> bool:
         """Whether a stored row has the MAC that only we can make."""
         stored: dict[str, Any] = {name.removeprefix("a_"): value for name, value in row.items()}
-        if isinstance(stored["at"], datetime):
-            stored["at"] = write_instant(stored["at"])
+        stored["at"] = _text(stored["at"])
         nonce, own = str(stored["mac"]).partition(".")[0], self._own(stored["personal"], stored["mac"])
         made = make_mac(self.signer, nonce, stored, own)
         return hmac.compare_digest(made.encode(), str(stored["mac"]).encode())
@@ -155,9 +162,14 @@ class AuditSeal:
         except (ValueError, TypeError, KeyError):
             return "not a mark of ours"
 
-    def _link(self, position: int, last: str, audit_id: int, mac: str) -> str:
-        return self.signer.token("audit-seal", position, last, audit_id, mac)
+    def _link(self, position: int, last: str, audit_id: int, mac: str, sealed_at: str) -> str:
+        return self.signer.token("audit-seal", position, last, audit_id, mac, sealed_at)
 
-    def _is_ours(self, head: AuditHead) -> bool:
-        made = self.signer.token("audit-head", head.length, head.hash)
-        return hmac.compare_digest(made.encode(), head.signature.encode())
+    def _is_ours(self, head: Row) -> bool:
+        made = sign_head(self.signer, head["length"], head["hash"], _text(head["sealed_at"]))
+        return hmac.compare_digest(made.encode(), head["signature"].encode())
+
+
+def _text(instant: str | datetime) -> str:
+    """An instant as it is stored, from what either database gives back."""
+    return write_instant(instant) if isinstance(instant, datetime) else instant

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import peewee
 import pytest
@@ -144,6 +146,27 @@ def forget_the_end(execute: Execute, chance: random.Random) -> int:
     return SEALED
 
 
+def forget_the_chain(execute: Execute, chance: random.Random) -> int:
+    execute("DELETE FROM audit_seal")
+    execute("DELETE FROM audit_head")
+    if chance.random() < 0.5:
+        swap(execute, chance)
+    else:
+        execute(f"DELETE FROM audit WHERE id {chance.choice('=>')} {chance.randint(2, SEALED)}")
+    return 1
+
+
+def move_the_time_of_a_seal(execute: Execute, chance: random.Random) -> int:
+    id = chance.randint(1, SEALED)
+    execute(f"UPDATE audit_seal SET sealed_at = '2020-01-01 00:00:00.000000+00:00' WHERE id = {id}")
+    return id
+
+
+def move_the_time_of_the_end(execute: Execute, chance: random.Random) -> int:
+    execute("UPDATE audit_head SET sealed_at = '2020-01-01 00:00:00.000000+00:00'")
+    return SEALED + 1
+
+
 def edit_what_is_personal(execute: Execute, chance: random.Random) -> int:
     forged = chance.choice([
         "NULL", "'{}'", "'null'", "'nonsense'", "'[]'", """'{"erased":"abc"}'""", """'{"erased":7}'""",
@@ -163,7 +186,8 @@ def invent_what_is_personal(execute: Execute, chance: random.Random) -> int:
 TAMPERINGS: tuple[Tampering, ...] = (
     edit, edit_time, edit_kind_to_null, delete, truncate, insert_copy, insert_forged, swap, cut_rows_and_seals,
     cut_all_and_rewrite_the_end, cut_seals_only, remove_a_seal, edit_a_seal, forget_the_end, edit_what_is_personal,
-    edit_what_is_personal, invent_what_is_personal,
+    edit_what_is_personal, invent_what_is_personal, forget_the_chain, forget_the_chain, move_the_time_of_a_seal,
+    move_the_time_of_the_end,
 )  # fmt: skip
 
 
@@ -175,7 +199,7 @@ def test_each_of_fifty_random_tamperings_is_found_and_named(services: Services) 
         if not sql.startswith("PRAGMA") or backend(database) == "sqlite":
             database.execute_sql(sql)
 
-    for n in range(60):
+    for n in range(3 * len(TAMPERINGS)):
         tamper = TAMPERINGS[n % len(TAMPERINGS)]
         with database.atomic() as harm:
             without_guards(database)
@@ -216,6 +240,68 @@ def test_everything_gone_is_found_while_there_are_users(database: Database) -> N
         "VALUES ('a', 'a', '', 'admin', true, '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00', 1)"
     )
     assert [fault.problem for fault in services.audit_seal.verify().faults] == ["every row is gone"]
+
+
+def test_all_but_what_is_newer_gone_is_found_while_there_is_an_administrator(services: Services) -> None:
+    database = services.database
+    services.users.add(COMMAND, "ann@example.com", Role.ADMIN, "Ann", "tall blue giraffe 7")
+    assert services.audit_seal.verify().ok
+    without_guards(database)
+    for table in ("audit_seal", "audit_head", "audit"):
+        database.execute_sql(f"DELETE FROM {table}")
+    later = services_over(database)  # a process that knows of no chain
+    write(later, 3)
+    later.audit_seal.seal()
+    assert [fault.problem for fault in later.audit_seal.verify().faults] == ["the rows of the first days are gone"]
+
+
+def test_a_chain_that_was_forgotten_is_not_begun_anew(services: Services) -> None:
+    database = services.database
+    without_guards(database)
+    for table in ("audit_seal", "audit_head", "audit WHERE id = 30"):
+        database.execute_sql(f"DELETE FROM {table}")
+    for process in (services, services_over(database)):
+        write(process, 2)
+        assert process.audit_seal.seal() == process.audit_seal.seal(sweep=True) == 0
+        assert [fault.id for fault in process.audit_seal.verify().faults] == [1]
+
+
+def test_a_first_row_that_was_undone_leaves_the_chain_to_the_next(database: Database) -> None:
+    services = services_over(database)
+    with database.atomic() as undone:
+        for _ in range(2):
+            services.audit.record(COMMAND, "factor.change", "market_factor", 1)
+        undone.rollback()
+    write(services, 2)
+    assert services.audit_seal.verify().ok
+    assert services.audit_seal.seal() == 2
+    assert services.audit_seal.verify().ok
+
+
+def test_of_several_who_write_the_first_row_at_once_one_begins_the_chain(database_url: str, database: Database) -> None:
+    start = Barrier(4)
+
+    def first(n: int) -> None:
+        own = open_database(database_url)
+        with own.connection_context():
+            process = services_over(own)
+            start.wait()
+            write(process, 2)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(first, range(4)))
+    services = services_over(database)
+    assert services.audit_seal.verify().ok
+    assert services.audit_seal.seal() == 8
+    verdict = services.audit_seal.verify()
+    assert (verdict.ok, verdict.rows, verdict.unsealed) == (True, 8, 0)
+
+
+def test_a_process_looks_for_the_chain_once(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    another, looked = services_over(services.database), []
+    monkeypatch.setattr(type(another.audit.rows), "length", lambda rows: looked.append(1) or SEALED)
+    write(another, 3)
+    assert len(looked) == 1
 
 
 def test_a_chain_that_was_cut_is_not_mended_by_sealing_on(services: Services) -> None:
