@@ -20,6 +20,8 @@ from reviva.models.user import OneTimeToken, Role, Session, User
 from reviva.repositories.audit import UNERASED, AuditRepository, done_by
 from reviva.repositories.customer import CustomerRepository
 
+FORMER = "former colleague"
+"""What somebody is called who worked here and was erased."""
 WAITING = (NotificationStatus.QUEUED, NotificationStatus.SENDING)
 
 
@@ -33,6 +35,15 @@ class Person:
     bookings: list[int]
     references: list[str]
     users: list[int]
+    staff: list[int]
+    """Those of the users who work here."""
+    in_person: bool
+    """Whether all that the person is was asked for, and not only the customer."""
+
+    @property
+    def accounts(self) -> list[int]:
+        """The users who go with them: somebody who also works here stays where only the customer goes."""
+        return self.users if self.in_person else [id for id in self.users if id not in self.staff]
 
     @property
     def known(self) -> bool:
@@ -46,7 +57,10 @@ class PersonRepository:
         self._run = CustomerRepository(database).run
 
     def trace(self, customer: int | None, key: str | None = None) -> Person:
-        """Finds them by customer, by address, or both: a draft knows its customer by address alone."""
+        """Finds them by customer, by address, or both: a draft knows its customer by address alone.
+
+        An address means the person, also where they work here; without one, the customer is meant.
+        """
         same = (Customer.id == customer) | (Customer.merged_into == customer)
         rows = (
             self._run(Customer.select(Customer.id, Customer.email_key, Customer.user).where(same)) if customer else []
@@ -59,10 +73,10 @@ class PersonRepository:
         mine = reduce(or_, drafts, Booking.customer.in_(ids))
         bookings = self._run(Booking.select(Booking.id, Booking.reference).where(mine).order_by(Booking.id))
         linked = [row["user_id"] for row in rows if row["user_id"] is not None]
-        users = self._run(User.select(User.id).where(User.id.in_(linked) | User.email_key.in_(keys)))
+        users = self._run(User.select(User.id, User.role).where(User.id.in_(linked) | User.email_key.in_(keys)))
         return Person(
             ids, keys, [row["id"] for row in bookings], [row["reference"] for row in bookings],
-            [row["id"] for row in users],
+            [row["id"] for row in users], [row["id"] for row in users if row["role"] != Role.CUSTOMER], key is not None,
         )  # fmt: skip
 
     def held(self, person: Person) -> dict[str, list[Row]]:
@@ -110,39 +124,36 @@ class PersonRepository:
         self._set(BookingHistory, BookingHistory.booking.in_(bookings), note="")
         self._remove(IdempotencyKey, IdempotencyKey.booking.in_(bookings))
         self._set(Event, Event.topic.in_(topics), data={})
-        sockets = LiveSession.booking.in_(bookings) | LiveSession.user.in_(self._customers_of(person))
+        sockets = LiveSession.booking.in_(bookings) | LiveSession.user.in_(person.accounts)
         self._set(LiveSession, sockets, address="", device="")
 
     def _erase_users(self, person: Person, now: Any) -> None:
-        """A customer's own login goes; somebody who also works here keeps theirs."""
-        for id in self._customers_of(person):
+        """Nobody can log in any more; what staff did stays done by somebody without a name."""
+        for id in person.accounts:
             gone = f"erased-{id}@invalid"
             self._remove(Session, Session.user == id)
             self._remove(OneTimeToken, OneTimeToken.user == id)
             self._set(
-                User, User.id == id, email=gone, email_key=gone, name="", password_hash=None, active=False,
-                updated_at=now, version=User.version + 1,
+                User, User.id == id, email=gone, email_key=gone, name=FORMER if id in person.staff else "",
+                password_hash=None, active=False, last_login_at=None, updated_at=now, version=User.version + 1,
             )  # fmt: skip
-
-    def _customers_of(self, person: Person) -> list[int]:
-        # Asked beforehand: for a subselect in an OR, PostgreSQL reads the whole table.
-        rows = self._run(User.select(User.id).where(User.id.in_(person.users), User.role == Role.CUSTOMER))
-        return [row["id"] for row in rows]
 
     def _messages(self, person: Person) -> Any:
         """Messages to them; those to a colleague are not theirs."""
         return (
             Notification.customer.in_(person.ids)
             | Notification.booking.in_(person.bookings)
-            | Notification.user.in_(self._customers_of(person))
+            | Notification.user.in_(person.accounts)
         )
 
     def audited(self, person: Person) -> Any:
-        """The condition of the audit's rows about them or by them."""
-        users = [str(id) for id in self._customers_of(person)]
+        """The condition of audit rows about them or by them; what staff did, but for logging in, is about others."""
+        users, staff = [str(id) for id in person.accounts], [str(id) for id in person.accounts if id in person.staff]
+        customers = [id for id in users if id not in staff]
         about = AuditRepository(self.database).about
         rows = about("booking", person.references) | about("customer", [str(id) for id in person.ids])
-        return rows | about("user", users) | done_by(ActorKind.USER, users)
+        rows |= about("user", users) | done_by(ActorKind.USER, customers)
+        return rows | (done_by(ActorKind.USER, staff) & (Audit.entity == "session"))
 
     def _set(self, model: type[Model], condition: Any, **values: Any) -> None:
         model.update(values).where(condition).bind(self.database).execute()

@@ -109,7 +109,7 @@ class Services:
         self.webhooks = WebhookService(database, self.signer, self.audit)
         self.webhook_deliveries = WebhookDeliveries(database, self.signer, self.audit)
         self.live = LiveService(database, self.sessions, self.booking_tokens)
-        self.privacy = PrivacyService(database, self.audit, settings.retention_months)
+        self.privacy = PrivacyService(database, self.audit, throttle, settings.retention_months)
         self.reports = ReportService(database, self.figures)
         self.housekeeping = Housekeeping(
             database, self.audit_seal, self.privacy, self.origins, self.drafts, self.figures, self.live

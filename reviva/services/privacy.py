@@ -12,8 +12,11 @@ from reviva.errors import NotFound
 from reviva.identity import email_key
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.privacy import Person, PersonRepository
+from reviva.repositories.user import UserRepository
 from reviva.services.actor import SYSTEM, Actor
 from reviva.services.audit import AuditService
+from reviva.services.throttle import Throttle
+from reviva.services.user import keep_an_admin
 
 MONTH = timedelta(days=30.44)
 BATCH = 50
@@ -21,8 +24,11 @@ BATCH = 50
 
 
 class PrivacyService:
-    def __init__(self, database: Database, audit: AuditService, retention_months: int = 0) -> None:
+    def __init__(
+        self, database: Database, audit: AuditService, throttle: Throttle, retention_months: int = 0
+    ) -> None:  # fmt: skip
         self.database, self.audit, self.retention_months = database, audit, retention_months
+        self.throttle, self.users = throttle, UserRepository(database)
         self.customers, self.persons = CustomerRepository(database), PersonRepository(database)
 
     def export(self, actor: Actor, who: int | str) -> dict[str, Any]:
@@ -30,20 +36,24 @@ class PrivacyService:
         with self.database.atomic():
             person, about = self._trace(who)
             held = self.persons.held(person)
-            self.audit.record(actor, "customer.export", "customer", about)
+            self._record(actor, "export", person, about)
             return held
 
     def anonymize(self, actor: Actor, *whom: int | str) -> None:
         """Erases people, and whoever was merged into them, in every table; the bookings stay, as nobody's.
 
-        Done twice it changes nothing. Raises `NotFound`.
+        Who is named by an address goes also from among the users; of who is named by a customer's id, the customer
+        does. Done twice it changes nothing. Raises `NotFound`, and `Conflict` for the last admin.
         """
         for who in whom:
             with self.database.atomic():
                 person, about = self._trace(who)
+                for id in person.accounts:
+                    keep_an_admin(self.users.lock_admins(), id)
                 self.audit.forget(self.persons.audited(person))
                 self.persons.erase(person, clock.now())
-                self.audit.record(actor, "customer.anonymize", "customer", about)
+                self.throttle.forget(person.keys)
+                self._record(actor, "anonymize", person, about)
         with self.database.atomic():
             self.persons.scrub()
         self.persons.empty_log()
@@ -59,6 +69,14 @@ class PrivacyService:
         if not person.known:
             raise NotFound(f"Nothing is held about {who}.")
         return person, id or 0
+
+    def _record(self, actor: Actor, verb: str, person: Person, about: int) -> None:
+        """Writes down what was done, under the customer and under each account of somebody who works here."""
+        if person.ids or person.bookings:
+            self.audit.record(actor, f"customer.{verb}", "customer", about)
+        for id in person.accounts:
+            if id in person.staff:
+                self.audit.record(actor, f"user.{verb}", "user", id)
 
     def forget_the_silent(self) -> int:
         """Erases those who have had nothing to do with the shop for as long as the settings say; returns how many."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
@@ -46,6 +47,10 @@ class Throttle:
     def key(self, kind: str, value: str) -> str:
         """What an account or an address is counted under: nothing that tells which it is."""
         return f"{kind}:{self.signer.token('throttle', kind, value)}"
+
+    def forget(self, email_keys: Iterable[str]) -> None:
+        """Forgets what was counted for some addresses; the caller has the transaction open."""
+        self.counts.clear(*[self.key(kind, email) for email in email_keys for kind in ("account", "reset")])
 
     def admit(self, key: str, patience: Patience) -> bool:
         """Counts a try; the caller has the transaction open. True when this one locks the key.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -92,9 +93,8 @@ class UserService:
             admins = self.users.lock_admins()
             before = self.get(id)
             changed = {name: value for name, value in sent.items() if before[name] != value}
-            demoted = changed.get("role", "admin") != "admin" or changed.get("active") is False
-            if demoted and id in admins and len(admins) == 1:
-                raise Conflict("This is the last admin: make somebody else one first.")
+            if changed.get("role", "admin") != "admin" or changed.get("active") is False:
+                keep_an_admin(admins, id)
             keys = {"email_key": email_key(changed["email"])} if "email" in changed else {}
             self.users.update(id, version, **changed, **keys, updated_at=clock.now())
             if "role" in changed or changed.get("active") is False:
@@ -116,3 +116,9 @@ class UserService:
             self.users.update(id, password_hash=hashed, updated_at=clock.now())
             self.sessions.end_all_of(id, "the password was changed")
             self.audit.record(actor, "user.password", "user", id, after={"password": "changed"})
+
+
+def keep_an_admin(admins: Collection[int], leaving: int) -> None:
+    """Raises `Conflict` where the user who is to be no admin any more is the last of them."""
+    if leaving in admins and len(admins) == 1:
+        raise Conflict("This is the last admin: make somebody else one first.")

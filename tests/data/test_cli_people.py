@@ -44,6 +44,8 @@ def test_what_can_not_be_done_is_one_line_and_exit_1(reviva: Run) -> None:
         (("user", "disable", "ada@example.com"), "", "last admin"),
         (("user", "role", "nobody@example.com", "admin"), "", "no user"),
         (("person", "nobody@example.com"), "", "Nothing is held"),
+        (("anonymize", "nobody@example.com"), "", "Nothing is held"),
+        (("anonymize", "ada@example.com"), "", "last admin"),
     ):
         failed = reviva(*words, stdin=stdin)
         assert (failed.returncode, failed.stdout, failed.stderr.count("\n")) == (1, "", 1), words

@@ -11,10 +11,11 @@ from peewee import Database
 from reviva import clock
 from reviva.database import statement
 from reviva.database.ddl import backend
-from reviva.errors import NotFound
+from reviva.errors import Conflict, NotAuthenticated, NotFound
 from reviva.models import TABLES, BookingHistory, IdempotencyKey, LiveSession
 from reviva.models.audit import ActorKind
 from reviva.models.user import Role
+from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.actor import Actor
 from tests.people import COMMAND, make_booking, services_over
@@ -104,10 +105,60 @@ def test_on_sqlite_nothing_is_left_in_the_file_either(services: Services) -> Non
 def test_a_colleague_who_is_also_a_customer_keeps_the_login(services: Services) -> None:
     ray = services.users.add(COMMAND, "ray@example.com", Role.TECHNICIAN, "Ray", "tall blue giraffe 7")
     with services.database.atomic():
-        services.customers.find_or_make("ray@example.com", "Ray", None, "en", "GB")
-    services.privacy.anonymize(COMMAND, "ray@example.com")
+        id = services.customers.find_or_make("ray@example.com", "Ray", None, "en", "GB")
+    services.privacy.anonymize(COMMAND, id)
     assert services.users.get(ray["id"])["email"] == "ray@example.com"
     assert services.users.get(ray["id"])["active"]
+
+
+@pytest.mark.parametrize("also_customer", [False, True])
+def test_a_colleague_named_by_address_goes_and_what_they_did_stays(services: Services, also_customer: bool) -> None:
+    database, password, public = services.database, "tall blue giraffe 7", Actor(ActorKind.PUBLIC, address=ADDRESS)
+    ray = services.users.add(COMMAND, "ray.gone@example.com", Role.MANAGER, "Ray Gone", password)["id"]
+    if also_customer:
+        with database.atomic():
+            services.customers.find_or_make("ray.gone@example.com", "Ray Gone", None, "en", "GB")
+    services.login.login("ray.gone@example.com", password, public, "Raysphone 3")
+    services.login.ask_reset("ray.gone@example.com")
+    with pytest.raises(NotAuthenticated):
+        services.login.login("ray.gone@example.com", "wrong", public)
+    did = Actor(ActorKind.USER, str(ray), ray, Role.MANAGER)
+    with database.atomic():
+        stranger = services.customers.customers.by_email("stranger@example.com")
+        assert stranger is not None
+        services.audit.record(did, "customer.change", "customer", stranger.id, after={"name": "Some Stranger"})
+    services.booking_work.assign(did, "RV-STRANGER", ray)
+    held = services.privacy.export(COMMAND, "ray.gone@example.com")
+    assert [row["email"] for row in held["users"]] == ["ray.gone@example.com"]
+    assert "Raysphone 3" in str(held["audit"])
+    assert "Stranger" not in str(held)
+    counted = database.execute_sql("SELECT COUNT(*) FROM throttle").fetchone()[0]
+
+    services.privacy.anonymize(COMMAND, "Ray.Gone@example.com")
+    left = everything(database)
+    assert [trace for trace in ("ray.gone", "Ray Gone", "Raysphone") if trace in left] == []
+    assert left.count("Some Stranger") == 2, "of a customer, and of what Ray changed"
+    user = services.users.get(ray)
+    assert (user["name"], user["active"], user["last_login_at"]) == ("former colleague", False, None)
+    for table, rest in (("user_session", 0), ("one_time_token", 0)):
+        assert database.execute_sql(f"SELECT COUNT(*) FROM {table} WHERE user_id = {ray}").fetchone()[0] == rest
+    assert database.execute_sql("SELECT COUNT(*) FROM throttle").fetchone()[0] == counted - 2
+    assert services.bookings.read("RV-STRANGER", did)["assigned_to"] == {"id": ray, "name": "former colleague"}
+    assert services.audit_seal.verify().ok
+    rows = services.audit.list(ListQuery(filters={"entity": "user", "entity_id": str(ray)})).items
+    assert [row["action"] for row in rows] == ["user.anonymize", "user.export", "user.create"]
+    with pytest.raises(NotFound):
+        services.privacy.anonymize(COMMAND, "ray.gone@example.com")
+
+
+def test_the_last_admin_is_not_erased(services: Services) -> None:
+    ann = services.users.add(COMMAND, "ann@example.com", Role.ADMIN, "Ann", "tall blue giraffe 7")["id"]
+    with pytest.raises(Conflict, match="the last admin"):
+        services.privacy.anonymize(COMMAND, "ann@example.com")
+    assert services.users.get(ann)["name"] == "Ann"
+    services.users.add(COMMAND, "bea@example.com", Role.ADMIN, "Bea", "tall blue giraffe 7")
+    services.privacy.anonymize(COMMAND, "ann@example.com")
+    assert not services.users.get(ann)["active"]
 
 
 def test_whoever_was_never_here_is_not_found(services: Services) -> None:
