@@ -45,6 +45,7 @@ from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.slot import SlotRepository
 from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.catalog import CatalogService
+from tests.people import services_over
 
 FIRST = datetime(2025, 1, 1, 9, tzinfo=UTC)
 USERS = 250
@@ -74,6 +75,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
     models = [model.id for model in DeviceModel.select(DeviceModel.id).bind(database).limit(POPULAR).execute()]
     repair = RepairType.select().bind(database).limit(1).execute()[0].id
     with database.atomic():
+        services_over(database).audit.begin()
         many(database, User, [_user(n) for n in range(USERS + bookings)])
         many(database, Customer, [_customer(n) for n in range(bookings // 2)])
         many(database, Booking, [_booking(n, shops[_branch(n)], chance, models, bookings) for n in range(bookings)])
@@ -147,7 +149,7 @@ def work(database: Database, rounds: int = 5) -> None:
         lists: list[dict[str, Any]] = [
             {}, {"filters": {"status": ["in_repair"]}},
             {"filters": {"status": ["confirmed"]}, "sort": (("starts_at", False),)},
-            {"filters": {"assigned_to": 1}, "sort": (("starts_at", False),)},
+            {"filters": {"assigned_to": [1]}, "sort": (("starts_at", False),)},
             {"filters": {"starts_from": day, "starts_to": day + timedelta(days=1)}, "sort": (("starts_at", False),)},
             {"filters": {"q": f"name{n}"}}, {"filters": {"customer": n + 1}},
             {"sort": (("updated_at", True),)}, {"sort": (("total", True),)},

@@ -47,15 +47,15 @@ class AuditService:
         Secrets and notes are masked. Personal values are kept apart, so that they can be erased and the row stays as it
         is. Whose they are is told by what the row is about, and by who acted.
         """
-        self._begin()
+        self.begin()
         self.rows.add(self._made(actor, action, entity, entity_id, before, after))
 
     def record_many(self, actor: Actor, changes: Iterable[Change]) -> None:
         """Adds a row for each change as `record` does, all at once. For commands only."""
-        self._begin()
+        self.begin()
         self.rows.add_many([self._made(actor, *change) for change in changes])
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         """Writes down the end of the chain before there are rows: from then on, rows without one are a fault.
 
         Looked for until the chain has a link, which is never made in a transaction that adds rows and may be undone.
