@@ -85,6 +85,8 @@ def tables(db: Database) -> list[type[Model]]:
                     "assigned_to_id, created_at, id",
                     where="assigned_to_id IS NOT NULL",
                 ),
+                Index("booking_unassigned", "booking", "starts_at, id", where="assigned_to_id IS NULL"),
+                Index("booking_unassigned_created", "booking", "created_at, id", where="assigned_to_id IS NULL"),
                 Index("booking_held", "booking", "held_until", where="held_until IS NOT NULL"),
             ]
 

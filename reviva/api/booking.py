@@ -23,7 +23,7 @@ from reviva.api.fields import (
     Notes,
     Phone,
     Query,
-    QueryId,
+    QueryIdOrNone,
     Slug,
 )
 from reviva.api.listing import Listing, render_page
@@ -127,7 +127,9 @@ class BookingFilter(Listing):
 
     q: Annotated[str, Line(200)] | None = Field(None, description="Words of reference, customer and device.")
     status: Annotated[tuple[Status, ...], Commas()] | None = None
-    assigned_to: QueryId | None = None
+    assigned_to: Annotated[tuple[QueryIdOrNone, ...], Commas()] | None = Field(
+        None, description="Numbers of users; `none` for what nobody has yet."
+    )
     shop: Annotated[tuple[Slug, ...], Commas()] | None = None
     created_from: Instant | None = None
     created_to: Instant | None = Field(None, description="Before this.")

@@ -197,6 +197,10 @@ def _integer(value: Any) -> Any:
     return value
 
 
+def _or_nobody(value: Any) -> Any:
+    return None if value == "none" else _integer(value)
+
+
 def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
@@ -244,6 +248,10 @@ MoneyAmount = Annotated[int, Field(ge=0, le=10**12)]
 """Minor units; the bound keeps every sum of a booking far inside 64 bits."""
 
 QueryId = Annotated[Id, BeforeValidator(_integer)]
+QueryIdOrNone = Annotated[
+    Id | None, BeforeValidator(_or_nobody), WithJsonSchema({"oneOf": [ID_SCHEMA, {"const": "none"}]})
+]
+"""The number of something, or `none`."""
 
 Timezone = Annotated[str, Field(max_length=100), one_of(places.timezones, "an IANA time zone such as Europe/London")]
 Currency = Annotated[str, one_of(places.currencies, "an ISO 4217 currency such as GBP")]

@@ -92,6 +92,14 @@ class Booking(Base):
                 serves="a technician's newest bookings", where="assigned_to_id IS NOT NULL",
             ),
             Index(
+                "booking_unassigned", "booking", "starts_at, id", serves="the next bookings that nobody has",
+                where="assigned_to_id IS NULL",
+            ),
+            Index(
+                "booking_unassigned_created", "booking", "created_at, id", serves="the newest bookings that nobody has",
+                where="assigned_to_id IS NULL",
+            ),
+            Index(
                 "booking_held", "booking", "held_until", serves="drafts whose hold has lapsed",
                 where="held_until IS NOT NULL",
             ),

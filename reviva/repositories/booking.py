@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from peewee import JOIN
@@ -60,7 +62,7 @@ class BookingRepository(Repository[Booking]):
 
     filters = {
         "status": lambda statuses: B.status.in_(statuses),
-        "assigned_to": lambda user: B.assigned_to == user,
+        "assigned_to": lambda users: reduce(or_, [_had_by(user) for user in users]),
         "customer": lambda customer: B.customer == customer,
         "shop": lambda ids: B.shop == ids[0] if len(ids) == 1 else B.shop.in_(ids),
         "created_from": lambda at: B.created_at >= at,
@@ -87,10 +89,12 @@ class BookingRepository(Repository[Booking]):
         return super().keys(wanted)
 
     def branches(self, filters: Mapping[str, Any]) -> list[Any]:
-        """Each status, where there are several, or else each shop."""
-        statuses, shops = filters.get("status") or (), filters.get("shop") or ()
+        """Each status, where there are several, or else each user who has them, or each shop."""
+        statuses, users, shops = (filters.get(name) or () for name in ("status", "assigned_to", "shop"))
         if len(statuses) > 1:
             return [B.status == status for status in statuses]
+        if len(users) > 1:
+            return [_had_by(user) for user in users]
         return [B.shop == shop for shop in shops] if len(shops) > 1 else []
 
     def add(self, **values: Any) -> int | None:
@@ -170,6 +174,11 @@ class BookingRepository(Repository[Booking]):
             "note": note, "user_id": user,
         }  # fmt: skip
         statement.insert(self.database, BookingHistory, [step])
+
+
+def _had_by(user: int | None) -> Any:
+    """Bookings that a user has; with None, that nobody has."""
+    return B.assigned_to.is_null() if user is None else B.assigned_to == user
 
 
 def adding(columns: tuple[str, ...]) -> Statement:

@@ -227,6 +227,24 @@ def test_the_list_is_filtered_sorted_and_searched(town: Town) -> None:
         assert town.ask("technician", "GET", f"/api/bookings?{wrong}").status == 422
 
 
+def test_the_list_of_several_who_have_them_and_of_nobody_is_in_its_order(town: Town) -> None:
+    made = [book(town, starts_at=soon(3 + n)) for n in range(4)]
+    for view, who in zip(made, ("technician", "manager", "technician"), strict=False):
+        town.ask("technician", "POST", path(view, "/assign"), {"user": town.users[who]})
+    one, other = town.users["technician"], town.users["manager"]
+    for asked, expected in (
+        (f"{one}", (2, 0)), (f"{one},{other}", (2, 1, 0)), ("none", (3,)), (f"none,{other}", (3, 1)), (f"{2**62}", ()),
+        (f"{other},none,{one}", (3, 2, 1, 0)), (f"{one},{other}&limit=2", (2, 1)),
+        (f"{one},{other}&page=2&limit=2", (0,)),
+        (f"{one},{other}&sort=starts_at", (0, 1, 2)), (f"{one},none&status=confirmed,ready", (3, 2, 0)),
+        (f"{one},none&q=ada&sort=starts_at", (0, 2, 3)),
+    ):  # fmt: skip
+        reply = town.ask("technician", "GET", f"/api/bookings?shop=shop&assigned_to={asked}")
+        assert [item["reference"] for item in reply.json["items"]] == [made[n]["reference"] for n in expected], asked
+    for wrong in ("0", "x", f"{one},x", "nobody", f"{one},{one}", "none,none"):
+        assert town.ask("technician", "GET", f"/api/bookings?assigned_to={wrong}").status == 422, wrong
+
+
 def test_customers_see_their_own_and_not_who_works_on_them(town: Town) -> None:
     view = book(town, customer={**CONTACT, "email": "mine@example.com"})
     book(town)

@@ -35,6 +35,7 @@ LISTS: Final = {
         "", "?limit=200", "?after={after}", "?page=1", "?page=100", "?status=confirmed,pending",
         "?status=confirmed,pending&sort=starts_at", "?status=completed", "?status=completed&page=1",
         "?status=completed&sort=-starts_at", "?assigned_to={user}", "?assigned_to={user}&sort=-starts_at",
+        "?assigned_to=none", "?assigned_to={user},none&sort=starts_at",
         "?assigned_to={user}&status=confirmed,in_repair", "?shop=main", "?shop=main&sort=-starts_at",
         "?shop=main&status=confirmed", "?created_from={week}",
         "?created_from={month}&created_to={week}&sort=created_at",
