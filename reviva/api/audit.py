@@ -56,7 +56,9 @@ class Rows(Listing):
 
     entity: Word | None = None
     entity_id: Word | None = None
-    actor: Word | None = Field(None, description="A user's id, a booking's reference or a command's name.")
+    actor: Annotated[str, Line(254)] | None = Field(
+        None, description="A user's id or address, a booking's reference or a command's name."
+    )
     actor_kind: ActorKind | None = None
     action: Word | None = None
     from_: Instant | None = Field(None, alias="from")

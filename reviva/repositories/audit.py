@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from peewee import JOIN, SQL, Database, fn
@@ -10,9 +11,11 @@ from peewee import JOIN, SQL, Database, fn
 from reviva.database import bulk, statement
 from reviva.database.ddl import backend
 from reviva.database.statement import Among, Param, Row, Statement
+from reviva.identity import email_key
 from reviva.models.appendonly import ERASED
 from reviva.models.audit import ActorKind, Audit, AuditHead, AuditSeal
 from reviva.models.user import Role, User
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
 
 A, S = Audit, AuditSeal
@@ -20,6 +23,8 @@ A, S = Audit, AuditSeal
 _PERSONAL = A.personal.cast("TEXT")
 UNERASED = A.personal.is_null(False) & ~_PERSONAL.startswith(ERASED)
 """Rows whose personal values are there."""
+NOBODY = "0"
+"""An id that no user has."""
 LOOK_BACK = 1000
 """How far behind the newest sealed row a row is still looked for that was committed out of order."""
 _LOCK = 0x5EA1
@@ -56,6 +61,14 @@ class AuditRepository(Repository[Audit]):
         "from_": lambda at: A.at >= at,
         "to": lambda at: A.at < at,
     }
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of rows; a user's also by their address."""
+        actor = wanted.filters.get("actor") or ""
+        if "@" in actor:
+            known = self.run(User.select(User.id).where(User.email_key == email_key(actor)))
+            wanted = replace(wanted, filters={**wanted.filters, "actor": str(known[0]["id"]) if known else NOBODY})
+        return super().listed(wanted)
 
     def add(self, row: Row) -> None:
         """Adds a row by the end of the transaction."""

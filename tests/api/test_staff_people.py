@@ -75,6 +75,9 @@ def test_the_audit_is_filtered_and_checked(town: Town) -> None:
     assert (rows[0]["before"], rows[0]["after"]) == ({"name": "Technician"}, {"name": "Tess"})
     assert rows[0]["address"] == "192.0.2.1"
     assert len(rows[0]["request_id"]) == 16
+    for actor, found in (("admin@example.com", 1), ("ADMIN@Example.com", 1), ("nobody@example.com", 0)):
+        reply = town.ask("manager", "GET", f"/api/audit?entity=user&action=user.change&actor={actor}")
+        assert (reply.status, len(reply.json["items"])) == (200, found), actor
     assert town.ask("manager", "GET", "/api/audit?from=2100-01-01T00:00:00Z").json["items"] == []
     assert len(town.ask("manager", "GET", "/api/audit?to=2100-01-01T00:00:00Z&limit=200").json["items"]) > 5
     verdict = town.ask("manager", "GET", "/api/audit/verify").json
