@@ -162,6 +162,10 @@ class DeliveryRepository(Repository[WebhookDelivery]):
         """Cancels what an endpoint has not been told yet."""
         self.update_many((D.endpoint == endpoint) & (D.status == SQL("'queued'")), status=S.CANCELLED)
 
+    def hurry(self, endpoint: int, now: datetime) -> None:
+        """Lets what an endpoint is to be told later be due."""
+        self.update_many((D.endpoint == endpoint) & (D.status == SQL("'queued'")) & (D.due_at > now), due_at=now)
+
     def again(self, endpoint: int, id: int, now: datetime) -> bool:
         """Queues a delivery that is over, all attempts before it; whether it was over."""
         over = (D.id == id) & (D.endpoint == endpoint) & D.status.in_([S.SENT, S.DEAD, S.CANCELLED])

@@ -11,6 +11,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.statement import Row
 from reviva.errors import Conflict, NotFound
+from reviva.models.notification import NotificationStatus
 from reviva.paging import ListQuery, Page
 from reviva.repositories.event import EventRepository
 from reviva.repositories.webhook import DeliveryRepository, EndpointRepository
@@ -53,6 +54,7 @@ class WebhookService:
     def change(self, actor: Actor, id: int, version: int | None, **sent: Any) -> Row:
         """Changes the fields sent. What an endpoint that is switched off was not told yet, it is never told.
 
+        One that is corrected, or said to be active whether or not it was, is told at once what it was to be told later.
         Raises `NotFound`, `VersionConflict` and `Invalid`.
         """
         if "url" in sent:
@@ -62,18 +64,20 @@ class WebhookService:
         with self.database.atomic():
             before = self._locked(id)
             changed = {name: value for name, value in sent.items() if before[name] != value}
-            self.endpoints.update(id, version, **changed, **self._follows(changed), updated_at=clock.now())
+            afresh = "url" in changed or sent.get("active") is True
+            follows = self._follows(changed) if afresh else {}
+            self.endpoints.update(id, version, **changed, **follows, updated_at=clock.now())
             if changed.get("active") is False:
                 self.rows.withdraw(id)
+            elif afresh:
+                self.rows.hurry(id, clock.now())
             if changed:
                 was = {name: before[name] for name in changed}
                 self.audit.record(actor, "webhook.change", "webhook", id, before=was, after=changed)
             return self.get(id)
 
     def _follows(self, changed: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns that follow from a change: whoever is corrected or switched on again starts afresh."""
-        if not changed.keys() & {"url", "active"}:
-            return {}
+        """The columns that follow where an endpoint starts afresh."""
         afresh = {"failing_since": None, "paused_until": None}
         if changed.get("active"):
             return {**afresh, "disabled_reason": None, "after_event": self.endpoints.last_event()}
@@ -97,14 +101,19 @@ class WebhookService:
         return secret(self.signer, row | {"secret_serial": serial}, id)
 
     def test(self, actor: Actor, id: int) -> Row:
-        """Queues a `webhook.test` for one endpoint; the delivery. Raises `NotFound` and `Conflict`."""
+        """Sends a `webhook.test` to one endpoint, at once and before all that waits; the delivery.
+
+        Raises `NotFound` and `Conflict`.
+        """
         with self.database.atomic():
             self._active(id)
             now, data = clock.now(), {"webhook": id}
             event = self.events.create(
                 type="webhook.test", topic=f"webhook:{id}", at=now, data=data, fanned_out_at=now
             )  # fmt: skip
-            made = self.rows.create(endpoint=id, event=event.id, due_at=now, created_at=now)
+            # As if its sender had ended while at it: that is taken over at once, also while the endpoint is paused.
+            taken = {"status": NotificationStatus.SENDING, "leased_until": now}
+            made = self.rows.create(endpoint=id, event=event.id, due_at=now, created_at=now, **taken)
             self.audit.record(actor, "webhook.test", "webhook", id)
             return self._delivery(id, made.id)
 

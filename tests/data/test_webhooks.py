@@ -214,6 +214,42 @@ def test_a_receiver_that_asks_for_peace_gets_it_for_everything(
     assert tell(dispatcher) == 2
 
 
+def test_a_test_goes_at_once_while_the_receiver_is_left_in_peace(
+    services: Services, dispatcher: WebhookDispatcher, other: Receiver
+) -> None:
+    made = services.webhooks.add(COMMAND, other.url)["id"]
+    for _ in range(2):
+        happens(services)
+    other.status, other.headers = 429, {"Retry-After": "3600"}
+    assert tell(dispatcher) == 1
+    paused = services.webhooks.get(made)["paused_until"]
+    assert services.webhooks.test(COMMAND, made)["attempts"] == 0
+    assert tell(dispatcher) == 1
+    assert orjson.loads(other.taken[-1].body)["type"] == "webhook.test"
+    assert services.webhooks.get(made)["paused_until"] >= paused, "that it was tested is no reason to go on"
+    other.status = 200
+    services.webhooks.test(COMMAND, made)
+    assert tell(dispatcher) == 2, "it takes something again, so the next waits no longer"
+    assert services.webhooks.get(made)["paused_until"] is None
+
+
+def test_a_receiver_that_is_said_to_be_active_is_told_at_once(
+    services: Services, dispatcher: WebhookDispatcher, other: Receiver
+) -> None:
+    made = services.webhooks.add(COMMAND, other.url)["id"]
+    for _ in range(2):
+        happens(services)
+    other.status, other.headers = 429, {"Retry-After": "3600"}
+    assert tell(dispatcher) == 1
+    other.status = 200
+    services.webhooks.change(COMMAND, made, None, events=[])
+    assert tell(dispatcher) == 0
+    services.webhooks.change(COMMAND, made, None, active=True)
+    assert services.webhooks.get(made)["paused_until"] is None
+    assert tell(dispatcher) == 2, "what it did not take, too"
+    assert set(statuses(services)) == {S.SENT}
+
+
 def test_a_receiver_that_is_gone_is_left_alone_and_its_owner_told(
     services: Services, dispatcher: WebhookDispatcher, other: Receiver
 ) -> None:
