@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 import time
@@ -40,12 +41,15 @@ from playhouse.migrate import SchemaMigrator
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    db.execute_sql("")
+    pass
 
 
 def down(migrator: SchemaMigrator, db: Database) -> None:
-    db.execute_sql("")
+    pass
 '''
+
+
+BLANK = "does nothing yet: write its up(), or remove the file"
 
 
 class Applied(Model):
@@ -72,10 +76,24 @@ class Step(NamedTuple):
         """True when the file is no longer what was applied."""
         return self.path is not None and self.recorded is not None and checksum(self.path) != self.recorded
 
+    @property
+    def blank(self) -> bool:
+        """True of a file whose `up` has nothing in it: a skeleton that nobody has written yet."""
+        parts = ast.parse(self.path.read_text()).body if self.path else []
+        return any(isinstance(part, ast.FunctionDef) and part.name == "up" and _is_empty(part) for part in parts)
+
     def load(self) -> ModuleType:
         """Its code, run afresh from the file."""
         module: ModuleType = Migration(0, self.name, str(self.path), None).load()
         return module
+
+
+def _is_empty(function: ast.FunctionDef) -> bool:
+    """Whether nothing stands in a function but `pass`, a docstring or an ellipsis."""
+    return all(
+        isinstance(line, ast.Pass) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        for line in function.body
+    )
 
 
 def directory() -> Path:
@@ -127,6 +145,13 @@ def verify(steps: list[Step]) -> None:
         )
 
 
+def refuse_blank(steps: list[Step]) -> None:
+    """Raises `SchemaError` for one that nobody has written yet: once applied, it could not be written any more."""
+    for step in steps:
+        if step.blank:
+            raise SchemaError(f"The migration {step.name} {BLANK}.")
+
+
 def ensure_current(database: Database) -> None:
     """Raises `SchemaError`, in one line that says what to do, when this program can't work with the schema."""
     steps = status(database)
@@ -149,6 +174,7 @@ def up(
         verify(steps)
         if target is not None and target not in {step.name for step in steps}:
             raise SchemaError(f"There is no migration {target}.")
+        refuse_blank([step for step in steps if step.applied is None])
         SchemaManager(Applied, database).create_table(safe=True)
         done = []
         for step in steps:

@@ -115,6 +115,7 @@ def check(database: Database) -> list[str]:
         statements = trial.statements[before:]
     lines = [f"the database: {line}" for line in schema.differences(applied, schema.read(database))]
     lines += [f"the migrations: {line}" for line in schema.differences(models, replayed)]
+    lines += [f"the migrations: {step.name} {migration.BLANK}" for step in pending if step.blank]
     return lines + [line for statement in statements for line in hazards(statement, sizes(database))]
 
 

@@ -54,12 +54,16 @@ def differences(expected: Schema, found: Schema) -> list[str]:
 
 
 def script(kind: Backend) -> str:
-    """The whole schema as plain SQL, with the history of every migration, for an empty database. Needs no server."""
-    database = offline(kind)
+    """The whole schema as plain SQL, with the history of every migration, for an empty database. Needs no server.
+
+    Raises `SchemaError` for a migration that nobody has written yet.
+    """
+    steps, database = [migration.Step(path.stem, path) for path in migration.files()], offline(kind)
+    migration.refuse_blank(steps)
     create(database)
     SchemaManager(migration.Applied, database).create_table(safe=False)
-    for path in migration.files():
-        migration.record(database, migration.Step(path.stem, path))
+    for step in steps:
+        migration.record(database, step)
     return "\n".join(["BEGIN;", *(f"{text};" for text in database.texts), "COMMIT;", ""])
 
 

@@ -160,5 +160,17 @@ def test_a_new_migration_gets_the_next_number_and_can_be_loaded(folder: Path) ->
     module = migration.Step(path.stem, path).load()
     assert callable(module.up)
     assert callable(module.down)
+
+
+def test_a_skeleton_is_refused_until_it_is_written(empty: Database, folder: Path) -> None:
+    path = migration.create("Add a colour", folder)
+    with pytest.raises(SchemaError, match="0003_add_a_colour does nothing yet"):
+        migration.up(empty, folder=folder)
+    assert migration.status(empty, folder)[0].applied is None, "nothing before it is applied either"
+    path.write_text(path.read_text().replace("pass", 'db.execute_sql("CREATE TABLE three (id int)")', 1))
+    assert migration.up(empty, folder=folder)[-1] == path.stem
+
+
+def test_a_migration_needs_a_name(folder: Path) -> None:
     with pytest.raises(SchemaError, match="needs a name"):
         migration.create("--", folder)

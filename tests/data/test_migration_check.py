@@ -11,6 +11,7 @@ from peewee import Database
 
 from reviva.database import migration, migration_check, schema
 from reviva.database.connection import open_database
+from reviva.database.ddl import Backend
 from reviva.database.migration import Step
 from reviva.database.scratch import Statement, scratch
 from reviva.errors import SchemaError
@@ -48,6 +49,22 @@ def test_a_model_without_its_migration_is_told(
     (line,) = migration_check.check(database)
     assert line.lower() == "the migrations: too much: column shop.colour: text"
     assert "column shop.colour" not in schema.read(database)
+
+
+def test_a_skeleton_that_nobody_has_written_is_told_and_is_in_no_script(
+    database: Database, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in migration.directory().glob("[0-9]*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    made = migration.create("Nothing yet", tmp_path)
+    monkeypatch.setattr(migration, "directory", lambda: tmp_path)
+    told = f"{made.stem} does nothing yet: write its up(), or remove the file"
+    assert migration_check.check(database) == [f"the migrations: {told}"]
+    with pytest.raises(SchemaError, match=made.stem):
+        schema.script(backend)
+    made.write_text('def up(migrator, db):\n    """For one of the two."""\n    if db is None:\n        pass\n')
+    assert migration_check.check(database) == [], "it may have nothing to do on this kind of database"
+    assert made.stem in schema.script(backend)
 
 
 def test_an_unknown_history_is_refused(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
