@@ -58,6 +58,12 @@ class NotAuthenticated(RevivaError):
     code = "not-authenticated"
 
 
+class WrongLogin(NotAuthenticated):
+    """The e-mail address or the password is wrong."""
+
+    code = "wrong-login"
+
+
 class Forbidden(RevivaError):
     """You may not do this."""
 

@@ -170,8 +170,8 @@ def parse_date(value: Any) -> date:
 
 
 def parse_email(value: str) -> str:
-    """An address in its normal form, not looked up; raises ValueError."""
-    _plain(value)
+    """An address in its normal form, without space around it, not looked up; raises ValueError."""
+    value = _plain(value)
     try:
         return validate_email(value, check_deliverability=False).normalized
     except EmailNotValidError:

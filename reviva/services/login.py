@@ -10,7 +10,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.borrow import borrowed
 from reviva.database.statement import Row
-from reviva.errors import Invalid, NotAuthenticated, TooManyRequests
+from reviva.errors import Invalid, TooManyRequests, WrongLogin
 from reviva.identity import email_key
 from reviva.models.audit import ActorKind
 from reviva.models.user import Purpose, Role
@@ -23,8 +23,6 @@ from reviva.services.one_time import OneTimeLinks
 from reviva.services.password import Passwords, check
 from reviva.services.session import NewSession, SessionService
 from reviva.services.throttle import ACCOUNT, ADDRESS, Throttle
-
-WRONG = "The e-mail address or the password is wrong."
 
 
 class Try(NamedTuple):
@@ -49,11 +47,11 @@ class LoginService:
         self.events = EventRepository(database)
 
     def login(self, email: str, password: str, who: Actor, device: str = "") -> tuple[NewSession, Row]:
-        """A new session and its user. Raises `NotAuthenticated`, and `TooManyRequests` after many failures."""
+        """A new session and its user. Raises `WrongLogin`, and `TooManyRequests` after many failures."""
         tried = self._admit(email_key(email), who)
         stored = tried.user["password_hash"] if tried.user and tried.user["active"] else None
         if not self.passwords.verify(stored, password) or tried.user is None or stored is None:
-            raise NotAuthenticated(WRONG)
+            raise WrongLogin
         rehashed = self.passwords.hash(password) if self.passwords.outdated(stored) else None
         with borrowed(self.database), self.database.atomic():
             self.throttle.counts.clear(tried.account)

@@ -41,7 +41,15 @@ def test_wrong_address_wrong_password_and_a_disabled_user_get_one_answer(town: T
         answer = town.web.post("/api/auth/login", {"email": email, "password": password})
         answers.append((answer.status, {**answer.json, "request_id": ""}, [key for key, _ in answer.headers]))
     assert answers[0][0] == 401
+    assert answers[0][1]["title"] == "The e-mail address or the password is wrong"
+    assert answers[0][1]["type"] == "/problems/wrong-login"
+    assert dict(answer.headers)["WWW-Authenticate"].startswith("Bearer")
     assert answers[0] == answers[1] == answers[2]
+
+
+def test_space_around_an_address_is_nothing_that_was_meant(town: Town) -> None:
+    assert login(town, email=" admin@example.com\t ").status == 422, "a tab is a control character"
+    assert login(town, email="  admin@example.com ").status == 200
 
 
 def test_a_page_gets_a_cookie_that_scripts_can_not_read(town: Town) -> None:
