@@ -35,6 +35,8 @@ def new_url(backend: str, folder: Path, *, migrated: bool = True, seeded: bool =
     path = folder / f"{uuid.uuid4().hex}.db"
     if migrated:
         shutil.copyfile(_template(backend, seeded), path)
+    else:
+        path.touch()
     yield f"sqlite:///{path}"
 
 

@@ -38,7 +38,7 @@ def status(outer: str | None, database: str | None) -> None:
 @click.pass_obj
 def up(outer: str | None, target: str | None = None, database: str | None = None) -> None:
     """Apply what is pending, up to TARGET."""
-    with plainly(), opened(database or outer) as connected:
+    with plainly(), opened(database or outer, make=True) as connected:
         done = migration.up(connected, target)
     for name in done:
         click.echo(f"applied {name}")

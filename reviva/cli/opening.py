@@ -18,9 +18,12 @@ from reviva.database.failures import explained
 from reviva.errors import RevivaError, TransferError
 
 
-def opened(url: str | None) -> AbstractContextManager[Database]:
-    """The database of `--database` or of the settings, connected, without a pool. Raises `DatabaseUnavailable`."""
-    return connected(config.load(database_url=url).database_url)
+def opened(url: str | None, *, make: bool = False) -> AbstractContextManager[Database]:
+    """The database of `--database` or of the settings, connected, without a pool; with `make`, one that may be new.
+
+    Raises `DatabaseUnavailable`.
+    """
+    return connected(config.load(database_url=url).database_url, make=make)
 
 
 @contextmanager

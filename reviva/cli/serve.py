@@ -26,8 +26,8 @@ ADMIN = "admin@example.com"
 
 def prepare(settings: Settings) -> list[str]:
     """Makes the database ready before any worker starts; returns what it did, a line each."""
-    signing.load(settings)  # here, before there are several processes to make a key
-    with opened(settings.database_url) as database, plainly():
+    with opened(settings.database_url, make=True) as database, plainly():
+        signing.load(settings)  # here, before there are several processes to make a key
         for check in before_serving(database):
             if not check.ok:
                 raise DatabaseUnavailable(f"{settings.database_url}: {check.detail}: {check.advice}")

@@ -56,10 +56,23 @@ def postgres_url(url: str) -> str:
     return "postgresql://" + url.split("://", 1)[1]
 
 
+def refuse_missing(database: Database) -> None:
+    """Raises `DatabaseUnavailable` where SQLite would make a file: whoever reads would find it empty."""
+    if isinstance(database, SQLite) and database.path != ":memory:" and not Path(database.path).exists():
+        raise DatabaseUnavailable(
+            f"There is no file {database.path}: name the database that is there, or run `reviva migrate` to make one."
+        )
+
+
 @contextmanager
-def connected(url: str) -> Iterator[Database]:
-    """The database of a URL for the time of a block, without a pool. Raises `DatabaseUnavailable`."""
+def connected(url: str, *, make: bool = False) -> Iterator[Database]:
+    """The database of a URL for the time of a block, without a pool; with `make`, SQLite's file may be a new one.
+
+    Raises `DatabaseUnavailable`.
+    """
     database = open_database(url)
+    if not make:
+        refuse_missing(database)
     try:
         database.connect()
     except peewee.PeeweeException as problem:

@@ -44,7 +44,7 @@ def copy(source_url: str, target_url: str, begin: Progress, progress: Progress) 
     `begin` is told how many rows there will be, `progress` each table as its rows come. An empty target is migrated
     first. Raises `TransferError`, and the target is then as empty as it was; `SchemaError` where a schema isn't ours.
     """
-    with connected(source_url) as source, connected(target_url) as target:
+    with connected(source_url) as source, connected(target_url, make=True) as target:
         migration.ensure_current(source)
         migration.up(target)
         _refuse_unless_empty(target)

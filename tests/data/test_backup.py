@@ -50,6 +50,7 @@ def test_a_backup_restores_on_an_empty_machine(
     manifest = save(database_url, file)
     assert manifest.rows == 40 * len(tables()) + len(migration.status(database))
     empty = new_url(migrated=False)
+    Path(empty.removeprefix("sqlite:///")).unlink(missing_ok=True)  # on SQLite there is not even a file
     done = restore(empty, file)
     assert done.kept is None
     assert contents(empty) == contents(database_url)

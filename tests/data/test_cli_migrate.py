@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -46,6 +47,28 @@ def test_a_database_that_is_away_is_one_line(url: str) -> None:
     assert failed.returncode == 1
     assert failed.stderr.count("\n") == 1
     assert "can't be opened" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "audit verify", "copy --to sqlite:///other.db", "backup saved.zip", "migrate status", "migrate check",
+        "migrate down", "export models", "indexes", "person a@example.com", "user list", "seed", "work", "doctor",
+    ],
+)  # fmt: skip
+def test_what_only_reads_makes_no_file(tmp_path: Path, words: str) -> None:
+    failed = reviva(*words.split(), "--database", "sqlite:///typo.db", folder=tmp_path, REVIVA_SECRET_KEY="x" * 32)
+    assert failed.returncode == 1
+    assert "There is no file typo.db" in failed.stderr + failed.stdout
+    assert not (tmp_path / "typo.db").exists()
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_folder_that_is_not_there_is_named_by_every_command(tmp_path: Path) -> None:
+    for words in ("serve --port 0", "user list", "migrate"):
+        failed = reviva(*words.split(), "--database", f"sqlite:///{tmp_path}/not/here.db", folder=tmp_path)
+        assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+        assert failed.stderr.startswith("reviva: REVIVA_DATABASE_URL: the folder of")
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def test_the_copy_is_searchable(database: Database, database_url: str, empty_tar
 
 def test_a_target_with_rows_is_refused_and_untouched(database: Database, database_url: str, empty_target: str) -> None:
     fill(database, 3)
-    with connected(empty_target) as target:
+    with connected(empty_target, make=True) as target:
         migration.up(target)
         fill(target, 1)
     before = contents(empty_target)
@@ -120,7 +120,7 @@ def test_a_failure_on_the_way_leaves_the_target_empty(database: Database, databa
 def test_a_difference_is_found_and_nothing_kept(database: Database, database_url: str, tmp_path: Path) -> None:
     fill(database, 5)
     target = f"sqlite:///{tmp_path}/target.db"
-    with connected(target) as prepared:
+    with connected(target, make=True) as prepared:
         migration.up(prepared)
         prepared.execute_sql(
             "CREATE TRIGGER spoil AFTER INSERT ON booking WHEN new.id = 6 BEGIN "
