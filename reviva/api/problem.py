@@ -12,6 +12,7 @@ from typing import Any, Final
 from bottle import HTTPError
 from peewee import DatabaseError, OperationalError
 
+from reviva import clock
 from reviva.api.call import Answer
 from reviva.api.render import to_json
 from reviva.errors import (
@@ -41,6 +42,10 @@ _SQLITE: Final = (
     ("malformed", "The database file is damaged: restore a backup."),
     ("not a database", "The database file is damaged: restore a backup."),
 )
+
+QUIET: Final = 60.0
+"""Seconds in which one reason to refuse requests is logged once: there may be hundreds of them in each."""
+_logged: dict[str, float] = {}
 
 ConnectionLost = Callable[[BaseException], bool]
 
@@ -93,7 +98,19 @@ def unexpected(error: BaseException) -> RevivaError:
 
 
 def understand(error: Exception, connection_lost: ConnectionLost) -> RevivaError:
-    """Any exception that a handler let through, as an error with a status."""
+    """Any exception that a handler let through, as an error with a status; what makes us unavailable is logged."""
+    understood = _understood(error, connection_lost)
+    if isinstance(understood, Unavailable):
+        now, known = clock.monotonic(), _logged.get(understood.detail)
+        if known is None or now - known >= QUIET:
+            _logged[understood.detail] = now
+            log.warning(
+                "requests are refused: %s (%s)", understood.detail, " ".join(str(error.__cause__ or error).split())
+            )
+    return understood
+
+
+def _understood(error: Exception, connection_lost: ConnectionLost) -> RevivaError:
     if isinstance(error, RevivaError):
         return unexpected(error) if error.status >= 500 and not isinstance(error, Unavailable) else error
     if isinstance(error, HTTPError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryFile
 from time import perf_counter
 from typing import NamedTuple
 
@@ -12,6 +14,9 @@ from peewee import Database
 from reviva.database.ddl import backend
 from reviva.database.fields import read_instant
 from reviva.errors import DatabaseUnavailable
+
+TRIED = 262_144
+"""Bytes: a few bookings' worth of log."""
 
 
 class Server(NamedTuple):
@@ -46,6 +51,20 @@ def refusal_to_write(database: Database) -> str | None:
         database.rollback()
     except (peewee.OperationalError, DatabaseUnavailable) as problem:
         return str(problem)
+    return None
+
+
+def refusal_to_grow(folder: Path) -> OSError | None:
+    """Why there is no room in a folder for what a write adds to SQLite's log; None where there is.
+
+    Tried, for a quota or a reserve shows in no number; and beside the file, whose log may have room in itself for now.
+    """
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(bytes(TRIED))
+            file.flush()
+    except OSError as problem:
+        return problem
     return None
 
 

@@ -14,6 +14,7 @@ from peewee import Database
 from reviva import clock
 from reviva.config import Settings
 from reviva.database import health, migration
+from reviva.database.connection import refuse_missing
 from reviva.database.ddl import backend
 from reviva.database.green import limited
 from reviva.database.pool import PooledPostgres
@@ -84,6 +85,7 @@ class HealthService:
         """Every check there is, one after the other, for `reviva doctor`."""
         yield checks.settings()
         try:
+            refuse_missing(self.database)
             with self.database.connection_context():
                 server = health.ask(self.database)
                 where = address(self.settings.database_url)
@@ -92,7 +94,7 @@ class HealthService:
                 yield from checks.of_database(self.database, whole=True)
         except AWAY as problem:
             detail = f"{address(self.settings.database_url)}: {' '.join(str(problem).split())}"
-            yield Check("database", detail, "start the database, or mend REVIVA_DATABASE_URL")
+            yield Check("database", detail, checks.way_to(self.database))
         yield from checks.of_machine(self.database)
         yield checks.mail(self.settings)
         yield from checks.backups(self.settings)

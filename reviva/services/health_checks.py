@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import smtplib
@@ -50,7 +51,7 @@ class Check:
 
 def of_database(database: Database, *, whole: bool = False) -> Iterator[Check]:
     """All that needs the database, which answers. `whole` takes the time to read a SQLite file through."""
-    yield writable(database)
+    yield room(database, writable(database))
     if isinstance(database, PooledPostgres):
         yield pool(database)
     schema = migrations(database)
@@ -85,6 +86,25 @@ def writable(database: Database) -> Check:
     if "locked" in refusal or "busy" in refusal:
         return Check("writable", refusal, "wait until the other program is done, or end it")
     return Check("writable", refusal, "point REVIVA_DATABASE_URL at a writable server, or mend the file's permissions")
+
+
+def room(database: Database, found: Check) -> Check:
+    """The same, of a SQLite file also whether there is room beside it for what changes."""
+    refusal = health.refusal_to_grow(_folder(database)) if isinstance(database, SQLite) and found.ok else None
+    if refusal is None:
+        return found
+    full = refusal.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "make room, or move the data to a larger disk" if full else way_to(database)
+    return Check("writable", f"{_folder(database)}: {refusal.strerror}", advice)
+
+
+def way_to(database: Database) -> str:
+    """What to do about a database that can't be reached."""
+    if not isinstance(database, SQLite):
+        return "start the database, or mend REVIVA_DATABASE_URL"
+    if _is_read_only(_folder(database)):
+        return "mount the disk so that it can be written to, or mend REVIVA_DATABASE_URL"
+    return "let this user read and write the file and its folder, or mend REVIVA_DATABASE_URL"
 
 
 def pool(database: PooledPostgres) -> Check:
@@ -179,12 +199,24 @@ def backups(settings: Settings) -> Iterator[Check]:
 
 def disk(database: Database) -> Check:
     """Whether there is room: beside SQLite's file, else where this program runs."""
-    folder = Path(database.path).absolute().parent if isinstance(database, SQLite) else Path.cwd()
+    folder = _folder(database)
     if not folder.is_dir():
         return Check("disk", f"{folder} does not exist", "make the folder, or mend REVIVA_DATABASE_URL")
+    if _is_read_only(folder):
+        advice = "mount it so that it can be written to, or move the data" if isinstance(database, SQLite) else ""
+        return Check("disk", f"{folder} is on a disk that is mounted read-only", advice)
     free = shutil.disk_usage(folder).free
     detail = f"{free / 1e9:.1f} GB free in {folder}"
     return Check("disk", detail, "make room, or move the data to a larger disk" if free < FREE_BYTES else "")
+
+
+def _folder(database: Database) -> Path:
+    """Where SQLite's file is; of another database, where this program runs."""
+    return Path(database.path).absolute().parent if isinstance(database, SQLite) else Path.cwd()
+
+
+def _is_read_only(folder: Path) -> bool:
+    return folder.is_dir() and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def time_zones() -> Check:

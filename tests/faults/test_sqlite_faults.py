@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import databases, ledger
+from tests.command import reviva
 from tests.server import ROOT, Server, running
 from tests.volley import order, slots
 
@@ -105,11 +106,33 @@ def test_a_full_disk_refuses_writers_and_serves_readers_until_there_is_room(file
             assert {answer.status_code for answer in refusals} == {503}, refusals[0].text
             assert all(answer.headers["Retry-After"] for answer in refusals)
             assert "disk" in refusals[-1].json()["detail"]
+            logged = [line for line in server.log.splitlines() if "WARNING" in line and "are refused" in line]
+            assert 1 <= len(logged) <= 2, "once in a minute by each worker, not for each of so many"
+            assert "wrong  writable" in doctor(url)
             assert server.request("GET", LOOK).ok
             (disk / "filler").unlink()
             assert server.post("/api/bookings", order(free[50])).status_code == 201
             assert server.is_ready()
         assert ledger.check_at(url)["booking"] == booked + 1
+
+
+def doctor(url: str) -> str:
+    """What `reviva doctor` says, which must find something wrong."""
+    answer = reviva("doctor", "--database", url)
+    assert answer.returncode == 1
+    return answer.stdout
+
+
+def test_a_disk_that_is_mounted_read_only_is_named_by_the_doctor(file: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(disk, "-t", "tmpfs", "-o", "size=16m", "tmpfs"):
+        shutil.copy(file, disk / "reviva.db")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        told = doctor(f"sqlite:///{disk / 'reviva.db'}")
+    assert told.count("mount") >= 2
+    assert "start the database" not in told
+    assert "GB free" not in told
 
 
 def fill(path: Path) -> None:
