@@ -138,7 +138,9 @@ class BrandRepository(Repository[Brand]):
 
     def counted(self, categories: Sequence[str] | None) -> list[Row]:
         """Every brand that has a model (of these categories), with how many, in the order of the alphabet."""
-        return (_BRANDS_OF if categories else _BRANDS).all(self.database, categories=categories)
+        if categories and len(categories) > 1:
+            return _BRANDS_OF_SOME.all(self.database, categories=categories)
+        return _BRANDS_OF.all(self.database, category=categories[0]) if categories else _BRANDS.all(self.database)
 
 
 class RepairTypeRepository(Repository[RepairType]):
@@ -278,7 +280,7 @@ def _repairs(*conditions: Any) -> Any:
     return ordered.where(RepairType.active, *conditions)
 
 
-_IN_CATEGORY = Among(Category.slug, "categories")
+_IN_CATEGORIES = Among(Category.slug, "categories")
 
 
 def _prices() -> Any:
@@ -303,7 +305,9 @@ _DETAIL = Statement(_detail)
 _WANTED = Statement(_wanted)
 _CATEGORIES = Statement(lambda: _counted(Category).order_by(Category.position, Category.id))
 _BRANDS = Statement(lambda: _counted(Brand).order_by(Brand.slug))
-_BRANDS_OF = Statement(lambda: _counted(Brand, _IN_CATEGORY).order_by(Brand.slug))
+# Nearly always of one category, which an index then begins with.
+_BRANDS_OF = Statement(lambda: _counted(Brand, Category.slug == Param("category")).order_by(Brand.slug))
+_BRANDS_OF_SOME = Statement(lambda: _counted(Brand, _IN_CATEGORIES).order_by(Brand.slug))
 _REPAIRS = Statement(_repairs)
 _REPAIRS_NAMED = Statement(lambda: RepairType.select(RepairType.slug, RepairType.name).distinct())
-_REPAIRS_OF = Statement(lambda: _repairs(_IN_CATEGORY))
+_REPAIRS_OF = Statement(lambda: _repairs(_IN_CATEGORIES))
