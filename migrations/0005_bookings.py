@@ -76,17 +76,8 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("booking_shop", "booking", "shop_id, starts_at, id"),
                 Index("booking_shop_created", "booking", "shop_id, created_at, id"),
                 Index("booking_customer", "booking", "customer_id, created_at, id"),
-                Index(
-                    "booking_assigned", "booking", "assigned_to_id, starts_at, id", where="assigned_to_id IS NOT NULL"
-                ),
-                Index(
-                    "booking_assigned_created",
-                    "booking",
-                    "assigned_to_id, created_at, id",
-                    where="assigned_to_id IS NOT NULL",
-                ),
-                Index("booking_unassigned", "booking", "starts_at, id", where="assigned_to_id IS NULL"),
-                Index("booking_unassigned_created", "booking", "created_at, id", where="assigned_to_id IS NULL"),
+                Index("booking_assigned", "booking", "assigned_to_id, starts_at, id"),
+                Index("booking_assigned_created", "booking", "assigned_to_id, created_at, id"),
                 Index("booking_held", "booking", "held_until", where="held_until IS NOT NULL"),
             ]
 

@@ -243,7 +243,7 @@ def _booking(n: int, shop: int, chance: random.Random, models: list[int], bookin
     return {
         "reference": f"RV-{n:08}", "shop": shop, "customer": n % (bookings // 2) + 1, "model": chance.choice(models),
         "status": chance.choice([*Status, *["completed"] * 60]),
-        "starts_at": starts, "ends_at": starts + timedelta(hours=1), "assigned_to": n % USERS + 1 if n % 10 else None,
+        "starts_at": starts, "ends_at": starts + timedelta(hours=1), "assigned_to": n % USERS + 1 if n % 4 else None,
         "currency": "GBP", "total": 1, "created_at": starts - timedelta(days=3), "updated_at": starts,
         "search_text": f"name{n % (bookings // 2)} rv{n}",
     }  # fmt: skip

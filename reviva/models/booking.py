@@ -84,20 +84,12 @@ class Booking(Base):
             Index("booking_shop_created", "booking", "shop_id, created_at, id", serves="a shop's newest bookings"),
             Index("booking_customer", "booking", "customer_id, created_at, id", serves="a customer's bookings"),
             Index(
-                "booking_assigned", "booking", "assigned_to_id, starts_at, id", serves="a technician's work",
-                where="assigned_to_id IS NOT NULL",
+                "booking_assigned", "booking", "assigned_to_id, starts_at, id",
+                serves="a technician's work, and what nobody has",
             ),
             Index(
                 "booking_assigned_created", "booking", "assigned_to_id, created_at, id",
-                serves="a technician's newest bookings", where="assigned_to_id IS NOT NULL",
-            ),
-            Index(
-                "booking_unassigned", "booking", "starts_at, id", serves="the next bookings that nobody has",
-                where="assigned_to_id IS NULL",
-            ),
-            Index(
-                "booking_unassigned_created", "booking", "created_at, id", serves="the newest bookings that nobody has",
-                where="assigned_to_id IS NULL",
+                serves="a technician's newest bookings, and those that nobody has",
             ),
             Index(
                 "booking_held", "booking", "held_until", serves="drafts whose hold has lapsed",
