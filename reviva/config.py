@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -139,6 +141,9 @@ def load(**overrides: Any) -> Settings:
     Raises `SettingError` that names the first wrong setting, never its value, which may be a secret.
     """
     try:
+        with suppress(FileNotFoundError), open(".env", encoding="utf-8") as file:
+            if wrong := next((each.original.line for each in parse_stream(file) if each.error), None):
+                raise SettingError(f"Line {wrong} of the file .env can't be understood: NAME=value is.")
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as problem:
         fault = problem.errors(include_input=False, include_url=False)[0]

@@ -71,14 +71,39 @@ def load(settings: Settings) -> Signer:
     return Signer(kept_key(key_file(settings)))
 
 
+def known(settings: Settings) -> Signer | None:
+    """The same, without making a key where there is none."""
+    made = settings.secret_key is not None or key_file(settings).exists()
+    return load(settings) if made else None
+
+
+def carry(source: Settings, target: Settings) -> Path | None:
+    """Keeps a copied shop's key beside its copy: the audit and what was mailed hang on it. Returns the file, if made.
+
+    Raises `SettingError` where another key is kept there.
+    """
+    here, there = key_file(source), key_file(target)
+    if source.secret_key is not None or not here.exists() or there.absolute() == here.absolute():
+        return None
+    if not there.exists():
+        kept_key(there, here.read_text().strip())
+        return there
+    if there.read_text().strip() != here.read_text().strip():
+        raise SettingError(
+            f"The rows are copied, but {there} holds another key than {here}, on which the audit and all links in mails"
+            " hang: put this one in its place before the copy is used."
+        )
+    return None
+
+
 def key_file(settings: Settings) -> Path:
     """Where the key is kept when it is not set: beside the SQLite file, else in the working folder."""
     url = settings.database_url
     return Path(url.removeprefix("sqlite:///") + ".key" if url.startswith("sqlite:///") else "reviva.key")
 
 
-def kept_key(path: Path) -> bytes:
-    """The key in this file, made if there is none. Raises `SettingError` where it can't be read or written."""
+def kept_key(path: Path, new: str = "") -> bytes:
+    """The key in this file; `new`, or one that is made, if there is none. Raises `SettingError` where that can't be."""
     try:
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -88,7 +113,7 @@ def kept_key(path: Path) -> bytes:
                 raise SettingError(f"REVIVA_SECRET_KEY: {path} holds no key of 32 characters or more") from None
             return key.encode()
         with os.fdopen(descriptor, "w") as file:
-            key = secrets.token_urlsafe(32)
+            key = new or secrets.token_urlsafe(32)
             file.write(key + "\n")
             file.flush()
             os.fsync(file.fileno())

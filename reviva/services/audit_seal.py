@@ -96,6 +96,11 @@ class AuditSeal:
                 self.rows.seal(seals, {"length": length, "hash": last, "signature": signature, "sealed_at": now})
             return seals
 
+    def fits(self) -> bool:
+        """Whether the key is the one that the audit was written under, as far as its end tells."""
+        head = self.rows.head()
+        return head is None or self._is_ours(head)
+
     def verify(self) -> Verdict:
         """Reads everything and says which rows were changed, removed, inserted, moved, or cut off."""
         verdict = Verdict()
@@ -139,7 +144,9 @@ class AuditSeal:
             if head and position == head["length"]:
                 ending[position] = last
         if head and not self._is_ours(head):
-            verdict.faults.append(AuditFault(newest + 1, "the end of the chain, before here, was written by others"))
+            verdict.faults.append(
+                AuditFault(newest + 1, "the end of the chain, before here, was written by others or under another key")
+            )
         elif head and ending.get(head["length"]) != head["hash"]:
             verdict.faults.append(AuditFault(newest + 1, "the chain was cut off before here"))
         return newest

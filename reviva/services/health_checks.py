@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from peewee import Database
 
-from reviva import clock, config
+from reviva import clock, config, signing
 from reviva.config import Settings
 from reviva.database import health, migration
 from reviva.database.ddl import backend
@@ -25,6 +25,7 @@ from reviva.database.pool import PooledPostgres
 from reviva.database.sqlite import SQLite
 from reviva.errors import SchemaError
 from reviva.repositories.notification import NotificationRepository
+from reviva.services.audit_seal import AuditSeal
 
 QUEUE_MINUTES = 10
 CLOCK_SECONDS = 5.0
@@ -178,6 +179,17 @@ def integrity(database: Database, *, whole: bool) -> Check:
     if found:
         return Check("integrity", "; ".join(found), RESTORE)
     return Check("integrity", "the file is whole")
+
+
+def key(database: Database, settings: Settings) -> Iterator[Check]:
+    """Whether the key is that of this database, on which its audit and all links in mails hang."""
+    signer = signing.known(settings)
+    if signer is None:
+        return
+    fits = AuditSeal(database, signer).fits()
+    lost = "it is not the key that this database was used with"
+    advice = "put that one into its file or into REVIVA_SECRET_KEY, or no link in a mail and no audit row is believed"
+    yield Check("key", "fits the audit" if fits else lost, "" if fits else advice)
 
 
 def settings() -> Check:

@@ -117,6 +117,7 @@ def test_the_keyboard_is_enough(street: Street, visit: Visit) -> None:
     press_until(page, "button", "Later days")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Earlier days")).to_be_enabled()
+    expect(page.get_by_role("button", name="Later days")).to_be_focused()
     page.locator(".hours input").first.focus()
     page.keyboard.press("Space")
     page.keyboard.press("ArrowRight")

@@ -24,6 +24,7 @@ from reviva.repositories.notification import NotificationRepository
 from reviva.services import health_checks as checks
 from reviva.services.health import HealthService, address
 from tests.command import reviva
+from tests.people import COMMAND, KEY, services_over
 from tests.postgres import free_port
 
 NewUrl = Callable[..., str]
@@ -242,6 +243,17 @@ def test_the_doctor_says_what_to_do(new_url: NewUrl) -> None:
     assert "wrong  migrations" in answer.stdout
     assert "→ run `reviva migrate`" in answer.stdout
     assert doctor("mysql://x").returncode == 1
+
+
+def test_the_doctor_tells_a_key_that_is_not_the_databases(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    with database.atomic():
+        services_over(database).audit.record(COMMAND, "test.done", "test", 1)
+    for key, said in ((KEY, ["ok", "key"]), ("x" * 40, ["wrong", "key"]), ("", [])):
+        told = reviva("doctor", "--database", database_url, folder=tmp_path, REVIVA_SECRET_KEY=key).stdout.splitlines()
+        assert [line.split()[:2] for line in told if line.split()[1] == "key"] == [said] * bool(said)
+    assert not list(tmp_path.glob("*.key"))  # none is made
 
 
 def test_the_doctor_names_what_is_no_setting_and_a_folder_that_backups_can_not_go_to(database_url: str) -> None:

@@ -97,6 +97,13 @@ def test_a_file_that_is_no_utf_8_is_told(text: bytes) -> None:
         config.load()
 
 
+@pytest.mark.parametrize("line", ['REVIVA_PUBLIC_URL="https://x.example', "nonsense line"])
+def test_a_line_that_is_none_is_told(line: str) -> None:
+    Path(".env").write_text(f"# ours\nREVIVA_PORT=8001\n{line}\n")
+    with pytest.raises(SettingError, match=r"Line 3 of the file \.env"):
+        config.load()
+
+
 def test_what_looks_like_a_setting_and_is_none_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert config.unknown() == []
     Path(".env").write_text("REVIVA_PORT=8001\nREVIVA_POOL_MAXX=3\nSOMEBODY_ELSES=1\n")
@@ -127,6 +134,23 @@ def test_secrets_are_not_shown_with_the_settings() -> None:
     assert secret not in repr(settings) + str(settings)
     assert settings.secret_key is not None
     assert settings.secret_key.get_secret_value() == secret
+
+
+def test_a_copy_of_a_shop_gets_the_key_of_the_shop_and_no_other(tmp_path: Path) -> None:
+    shop, copy = (config.load(database_url=f"sqlite:///{tmp_path}/{name}.db") for name in ("shop", "copy"))
+    assert signing.known(shop) is None
+    assert signing.carry(shop, copy) is None  # there is none yet
+    token = signing.load(shop).token("purpose", 1)
+    made = signing.carry(shop, copy)
+    assert made == tmp_path / "copy.db.key"
+    assert stat.S_IMODE(made.stat().st_mode) == 0o600
+    assert signing.load(copy).token("purpose", 1) == token
+    assert signing.carry(shop, copy) is None
+    assert signing.carry(shop, config.load(database_url="postgresql://db/shop")) == Path("reviva.key")
+    made.write_text("x" * 40)
+    with pytest.raises(SettingError, match="holds another key"):
+        signing.carry(shop, copy)
+    assert signing.carry(config.load(secret_key="x" * 40), copy) is None
 
 
 def test_a_key_is_made_once_beside_the_database_for_its_owner_alone(tmp_path: Path) -> None:

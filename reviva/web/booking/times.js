@@ -82,6 +82,8 @@ class Times {
       await this.load(first);
       const [next] = this.slots;
       this.host.say(next ? this.host.locale.day(next.day, { dateStyle: "full" }) : this.host.locale.say("noTimes"));
+      const [earlier, later] = this.element.querySelectorAll(".between button");
+      (later.disabled || (days < 0 && !earlier.disabled) ? earlier : later).focus();
     });
   }
 
