@@ -227,6 +227,10 @@ def test_it_fits_a_phone(page: Page, password: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     enter(page, password)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for name, place in (("A new webhook", "/webhooks/new"), ("Prices", "/prices")):
+        page.goto(f"{page.url.partition('#')[0]}#{place}")
+        expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, place
 
 
 def test_it_hears_what_happens_from_where_a_lost_socket_left_off_until_its_session_ends(

@@ -31,7 +31,7 @@ export async function one({ refresh }, at) {
     h("p", {}, h("code", {}, text)), then));
   const whole = form([
     field("url", "Address, beginning with https", "url", known.url),
-    h("fieldset", {}, h("legend", {}, "Is told of these; of everything where none is chosen"),
+    h("fieldset", {}, h("legend", {}, "Is told of these (none: of all)"),
       EVENTS.map(([name, title]) => field(name, title, "checkbox", known.events.includes(name)))),
     field("active", "Is told of what happens", "checkbox", known.active),
   ], "Save", async ({ url, active, ...chosen }) => {
