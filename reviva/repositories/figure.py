@@ -68,25 +68,29 @@ class FigureRepository:
 
     def keep(self, day: date, shops: Iterable[int], figures: Iterable[Row]) -> None:
         """Keeps a day's figures of some shops, in place of what was kept of it, and sums up the day of all shops."""
-        shops, bound = list(shops), {"day": day.isoformat()}
+        shops = list(shops)
+        self._replace(day, shops, [*figures, *(figure(shop, M.KEPT, "", 1) for shop in shops)])
+
+    def drop(self, day: date, shop: int) -> None:
+        """Drops what is kept of a shop's day: it is counted otherwise now."""
+        self._replace(day, [shop], [])
+
+    def drop_shop(self, shop: int) -> None:
+        """Drops what is kept of a shop's days, and sums up those of the others."""
+        wait_for_turn(self.database, TURN)
+        F.delete().where(F.shop == shop).bind(self.database).execute()
+        T.delete().bind(self.database).execute()
+        _summed_up(F.measure.in_(TOTALLED)).bind(self.database).execute()
+
+    def _replace(self, day: date, shops: list[int], figures: Iterable[Row]) -> None:
+        bound = {"day": day.isoformat()}
         wait_for_turn(self.database, TURN)  # each statement after it sees what the others have kept
         _DROP.run(self.database, shops=shops, **bound)
-        rows = [{"day": day, **row} for row in [*figures, *(figure(shop, M.KEPT, "", 1) for shop in shops)]]
+        rows = [{"day": day, **row} for row in figures]
         for start in range(0, len(rows), BATCH):
             statement.insert(self.database, DayFigure, rows[start : start + BATCH])
         _DROP_TOTAL.run(self.database, **bound)
         _SUM_UP.run(self.database, **bound)
-
-    def drop(self, shop: int, day: date | None = None) -> None:
-        """Drops what is kept of a shop, of one day or of all: it is counted otherwise now."""
-        wait_for_turn(self.database, TURN)
-
-        def of(table: Any) -> Any:
-            return table.measure.in_(TOTALLED) if day is None else (table.measure.in_(TOTALLED) & (table.day == day))
-
-        F.delete().where(F.shop == shop, *(() if day is None else (F.day == day,))).bind(self.database).execute()
-        T.delete().where(of(T)).bind(self.database).execute()
-        _summed_up(of(F)).bind(self.database).execute()
 
     def forget(self, first: date) -> None:
         """Drops what is kept of the days from this one on: something was added to the past."""

@@ -102,12 +102,12 @@ class FigureService:
 
     def forget_shop(self, shop: int) -> None:
         """Drops what is kept of a shop, whose days begin at other times now; the caller has the transaction open."""
-        self.figures.drop(shop)
+        self.figures.drop_shop(shop)
         self.check_again()
 
     def forget_day(self, shop: int, zone: str, at: datetime) -> None:
         """Drops what is kept of the shop's day of an instant; the caller has the transaction open."""
-        self.figures.drop(shop, at.astimezone(ZoneInfo(zone)).date())
+        self.figures.drop(at.astimezone(ZoneInfo(zone)).date(), shop)
         self.check_again()
 
     def dashboard(self, days_back: int, slug: str | None = None) -> dict[str, Any]:

@@ -91,12 +91,7 @@ class HealthService:
                 where = address(self.settings.database_url)
                 yield Check("database", f"{where}, {server.version}, answers in {server.latency_ms:.1f} ms")
                 yield from checks.connections(self.database, self.settings)
-                schema = None
-                for check in checks.of_database(self.database, whole=True):
-                    schema = check if check.name == "migrations" else schema
-                    yield check
-                if schema and schema.ok:
-                    yield from checks.key(self.database, self.settings)
+                yield from checks.of_database(self.database, self.settings)
         except AWAY as problem:
             detail = f"{address(self.settings.database_url)}: {' '.join(str(problem).split())}"
             yield Check("database", detail, checks.way_to(self.database))

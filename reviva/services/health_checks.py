@@ -50,8 +50,9 @@ class Check:
         return not self.advice
 
 
-def of_database(database: Database, *, whole: bool = False) -> Iterator[Check]:
-    """All that needs the database, which answers. `whole` takes the time to read a SQLite file through."""
+def of_database(database: Database, settings: Settings | None = None) -> Iterator[Check]:
+    """All that needs the database, which answers. With the settings, as long as it takes: also whether the key is this
+    database's, and a SQLite file is read through whatever its size."""
     yield room(database, writable(database))
     if isinstance(database, PooledPostgres):
         yield pool(database)
@@ -59,10 +60,12 @@ def of_database(database: Database, *, whole: bool = False) -> Iterator[Check]:
     yield schema
     if schema.ok:
         yield queue(database)
+        if settings:
+            yield from key(database, settings)
     yield clocks(database)
     yield from replication(database)
-    if backend(database) == "sqlite" and (whole or health.size(database) <= QUICK_BYTES):
-        yield integrity(database, whole=whole)
+    if backend(database) == "sqlite" and (settings or health.size(database) <= QUICK_BYTES):
+        yield integrity(database, whole=settings is not None)
 
 
 def before_serving(database: Database) -> Iterator[Check]:

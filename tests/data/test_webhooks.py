@@ -214,14 +214,20 @@ def test_a_receiver_that_asks_for_peace_gets_it_for_everything(
     assert tell(dispatcher) == 2
 
 
-def test_a_test_goes_at_once_while_the_receiver_is_left_in_peace(
-    services: Services, dispatcher: WebhookDispatcher, other: Receiver
-) -> None:
-    made = services.webhooks.add(COMMAND, other.url)["id"]
+def left_in_peace(services: Services, dispatcher: WebhookDispatcher, other: Receiver) -> int:
+    """The number of a webhook whose receiver did not take the first of two messages, and wants no more for an hour."""
+    made = int(services.webhooks.add(COMMAND, other.url)["id"])
     for _ in range(2):
         happens(services)
     other.status, other.headers = 429, {"Retry-After": "3600"}
     assert tell(dispatcher) == 1
+    return made
+
+
+def test_a_test_goes_at_once_while_the_receiver_is_left_in_peace(
+    services: Services, dispatcher: WebhookDispatcher, other: Receiver
+) -> None:
+    made = left_in_peace(services, dispatcher, other)
     paused = services.webhooks.get(made)["paused_until"]
     assert services.webhooks.test(COMMAND, made)["attempts"] == 0
     assert tell(dispatcher) == 1
@@ -236,11 +242,7 @@ def test_a_test_goes_at_once_while_the_receiver_is_left_in_peace(
 def test_a_receiver_that_is_said_to_be_active_is_told_at_once(
     services: Services, dispatcher: WebhookDispatcher, other: Receiver
 ) -> None:
-    made = services.webhooks.add(COMMAND, other.url)["id"]
-    for _ in range(2):
-        happens(services)
-    other.status, other.headers = 429, {"Retry-After": "3600"}
-    assert tell(dispatcher) == 1
+    made = left_in_peace(services, dispatcher, other)
     other.status = 200
     services.webhooks.change(COMMAND, made, None, events=[])
     assert tell(dispatcher) == 0

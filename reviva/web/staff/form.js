@@ -3,6 +3,9 @@
 import { get, query } from "/staff/api.js";
 import { h, minorUnits, say } from "/staff/dom.js";
 
+// What becomes of a message, to filter by.
+export const SENDING = [["", "Any"], ...["queued", "sending", "sent", "dead", "cancelled"].map(each => [each, each])];
+
 let made = 0;
 
 // A labelled control. `kind` is text, number, textarea, checkbox, an input's type, or a list of choices: [value, label].

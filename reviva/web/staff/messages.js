@@ -2,7 +2,7 @@
 
 import { post } from "/staff/api.js";
 import { badge, heading, link, when, words } from "/staff/dom.js";
-import { action, list } from "/staff/form.js";
+import { SENDING, action, list } from "/staff/form.js";
 
 export async function all({ user, refresh }, at) {
   const may = user.permissions.includes("notifications.change");
@@ -10,7 +10,7 @@ export async function all({ user, refresh }, at) {
   return [heading("Messages"), await list({
     path: "/api/notifications", at, empty: "No message fits.",
     filters: [
-      ["status", "Status", [["", "Any"], ...["queued", "sending", "sent", "dead", "cancelled"].map(each => [each, each])]],
+      ["status", "Status", SENDING],
       ["channel", "Channel", [["", "Any"], ["email", "E-mail"], ["sms", "SMS"], ["log", "Log: no transport is set"]]],
     ],
     columns: [

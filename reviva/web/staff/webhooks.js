@@ -2,7 +2,7 @@
 
 import { get, patch, post, remove } from "/staff/api.js";
 import { badge, h, heading, link, say, when } from "/staff/dom.js";
-import { action, field, form, list } from "/staff/form.js";
+import { SENDING, action, field, form, list } from "/staff/form.js";
 
 const EVENTS = [
   ["booking.status", "A booking is made, or gets another status"], ["booking.rescheduled", "Its appointment is moved"],
@@ -56,7 +56,7 @@ export async function one({ refresh }, at) {
       action("Send a test", test), action("Look again", refresh), action("A new secret", renew, { ask: "Make a new secret for this webhook?" }),
       action("Remove", drop, { ask: "Remove this webhook and the record of what it was told?", className: "danger" })))),
     h("section", {}, h("h2", {}, "What it was told"), await list({
-      path: `${path}/deliveries`, at, empty: "Nothing yet.", filters: [["status", "Status", [["", "Any"], ...["queued", "sending", "sent", "dead", "cancelled"].map(each => [each, each])]]],
+      path: `${path}/deliveries`, at, empty: "Nothing yet.", filters: [["status", "Status", SENDING]],
       columns: [
         ["Event", each => each.type], ["When", each => when(each.created_at)], ["Status", each => badge(each.status)], ["Attempts", each => each.attempts],
         ["Answer", each => each.response_status], ["Next", each => each.status === "queued" && when(each.due_at)], ["Last error", each => each.last_error],
