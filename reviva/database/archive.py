@@ -138,7 +138,8 @@ class Reader:
         return self._zip.open(name)
 
     def extract(self, name: str, target: Path) -> None:
-        """Writes a member to a file and puts it on the disk."""
+        """Writes a member to a file, for nobody else to read, and puts it on the disk."""
+        target.touch(0o600)
         with self._zip.open(name) as member, target.open("wb") as file:
             while piece := member.read(_PIECE):
                 file.write(piece)

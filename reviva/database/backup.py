@@ -99,6 +99,7 @@ def _sqlite(database: Database, writer: Writer, part: Path, begin: Progress, pro
 
 
 def _copy_online(database: Database, target: Path) -> None:
+    target.touch(0o600)  # there is personal data in it
     with snapshot(database) as rows, closing(sqlite3.connect(target)) as copied:
         rows.count(history())  # a first read: from now on this connection sees the database as it is at this moment
         connection: Any = database.connection()

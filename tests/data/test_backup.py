@@ -43,7 +43,7 @@ def contents(url: str) -> dict[str, list[bytes]]:
 
 
 def test_a_backup_restores_on_an_empty_machine(
-    database: Database, database_url: str, new_url: Callable[..., str], tmp_path: Path
+    database: Database, database_url: str, new_url: Callable[..., str], tmp_path: Path, backend: str
 ) -> None:
     fill(database)
     file = tmp_path / "shop.zip"
@@ -53,6 +53,8 @@ def test_a_backup_restores_on_an_empty_machine(
     Path(empty.removeprefix("sqlite:///")).unlink(missing_ok=True)  # on SQLite there is not even a file
     done = restore(empty, file)
     assert done.kept is None
+    if backend == "sqlite":
+        assert Path(empty.removeprefix("sqlite:///")).stat().st_mode & 0o777 == 0o600
     assert contents(empty) == contents(database_url)
     with connected(empty) as restored:
         assert schema.differences(schema.read(database), schema.read(restored)) == []
@@ -94,6 +96,22 @@ def test_rows_written_meanwhile_are_whole_or_absent(database: Database, database
     manifest = backup(database_url, file, write_more, quiet)
     assert manifest.tables["category"].rows == 20
     assert len(contents(database_url)["category"]) == 21
+
+
+def test_nobody_else_can_read_what_is_written_meanwhile(
+    database: Database, database_url: str, tmp_path: Path, backend: str
+) -> None:
+    fill(database)
+    folder, seen = tmp_path / "saved", dict[str, int]()
+    folder.mkdir()
+
+    def look(*_: object) -> None:
+        seen.update({each.name: each.stat().st_mode & 0o777 for each in folder.iterdir()})
+
+    backup(database_url, folder / "shop.zip", look, look)
+    look()
+    assert set(seen.values()) == {0o600}
+    assert len(seen) > (2 if backend == "sqlite" else 1)
 
 
 def test_the_manifest_tells_what_is_in_it(database: Database, database_url: str, tmp_path: Path, backend: str) -> None:
