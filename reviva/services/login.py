@@ -140,9 +140,13 @@ class LoginService:
             self.throttle.counts.clear(self.throttle.key("account", user.email_key))
             self._set(actor, user.id, hashed)
 
+    def void_links(self, id: int) -> None:
+        """Makes every link void by which a user could set a password; the caller has the transaction open."""
+        self.links.links.void(id, clock.now())
+
     def _set(self, actor: Actor, id: int, hashed: str, but: int | None = None) -> None:
         now = clock.now()
         self.users.update(id, password_hash=hashed, updated_at=now)
-        self.links.links.void(id, now)
+        self.void_links(id)
         ended = self.sessions.end_all_of(id, "the password was changed", but)
         self.audit.record(actor, "user.password", "user", id, after={"password": "changed", "sessions_ended": ended})

@@ -100,12 +100,22 @@ class UserService:
             if "role" in changed or changed.get("active") is False:
                 reason = "the user was disabled" if changed.get("active") is False else "the role was changed"
                 self.sessions.end_all_of(id, reason)
+            if "email" in changed or changed.get("active") is False:
+                self._void_links(id)
             if changed.get("role") == Role.CUSTOMER:
                 self.users.link_customer(id, changed["email"] if "email" in changed else before["email"])
             if changed:
                 was = {name: before[name] for name in changed}
                 self.audit.record(actor, "user.change", "user", id, before=was, after=changed)
             return self.get(id)
+
+    def _void_links(self, id: int) -> None:
+        """Makes void what was mailed to somebody, perhaps to an address that is a stranger's: whoever has set no
+        password yet is invited anew."""
+        self.login.void_links(id)
+        user = self.users.get(id)
+        if user.active and user.password_hash is None:
+            self.login.send_link({"id": id, "email": user.email}, "invitation", INVITATION)
 
     def set_password(self, actor: Actor, id: int, password: str) -> None:
         """Sets somebody's password from the command line, and ends their sessions. Raises `Invalid`."""
@@ -114,6 +124,7 @@ class UserService:
         hashed = self.passwords.hash(password)
         with self.database.atomic():
             self.users.update(id, password_hash=hashed, updated_at=clock.now())
+            self.login.void_links(id)
             self.sessions.end_all_of(id, "the password was changed")
             self.audit.record(actor, "user.password", "user", id, after={"password": "changed"})
 

@@ -101,6 +101,36 @@ def test_without_a_password_somebody_is_invited_by_mail(services: Services) -> N
     services.sessions.resolve(token(services, "new@example.com"))
 
 
+def test_a_link_is_void_once_the_address_it_went_to_is_corrected(services: Services) -> None:
+    """Else whoever has the mistyped address sets the password, within the days that an invitation lasts."""
+    id = services.users.add(COMMAND, "wrong@example.com", Role.MANAGER)["id"]
+    services.users.change(COMMAND, id, email="right@example.com")
+    first, again = services.login.notifications.some()
+    assert (again.template, again.recipient) == ("invitation", "right@example.com")
+    links = [services.links.token(Purpose.PASSWORD_RESET, mail.payload["link"]) for mail in (first, again)]
+    with pytest.raises(Invalid):
+        services.login.reset(links[0], GOOD, WHO)
+    services.login.reset(links[1], GOOD, WHO)
+    services.sessions.resolve(token(services, "right@example.com"))
+
+
+@pytest.mark.parametrize("means", ["address", "disabled", "password"])
+def test_what_an_intruder_had_mailed_ends_with_what_is_done_against_them(services: Services, means: str) -> None:
+    id = add(services, "ray@example.com", Role.TECHNICIAN)
+    services.login.ask_reset("ray@example.com")
+    (mail,) = services.login.notifications.some()
+    if means == "address":
+        services.users.change(COMMAND, id, email="new@example.com")
+    elif means == "disabled":
+        services.users.change(COMMAND, id, active=False)
+        services.users.change(COMMAND, id, active=True)
+    else:
+        services.users.set_password(COMMAND, id, "short yellow otter 9")
+    with pytest.raises(Invalid):
+        services.login.reset(services.links.token(Purpose.PASSWORD_RESET, mail.payload["link"]), GOOD, WHO)
+    assert services.login.notifications.some() == [mail], "who has a password needs no other link"
+
+
 def test_a_weak_password_makes_no_user(services: Services) -> None:
     with pytest.raises(Invalid):
         services.users.add(COMMAND, "a@example.com", Role.ADMIN, "", "password1")
