@@ -5,6 +5,7 @@ The process must be patched by gevent before anything else is imported; `reviva.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
@@ -40,6 +41,9 @@ KEEPALIVE: Final = 10
 
 CONNECTIONS: Final = 5000
 """Sockets of one worker, idle ones and websockets included."""
+
+TAKING: Final = 30.0
+"""Seconds that a client has to take an answer: for who never does, memory and a connection would be kept for ever."""
 
 GRACE: Final = 30
 """Seconds that requests in flight have when the server is told to stop."""
@@ -103,6 +107,14 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection that was let in, though nobody else may be any more."""
         super().handle(self._bound, client, addr)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Answers one request, as far as the client takes the answer in time."""
+        sock.settimeout(TAKING)
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except TimeoutError as problem:
+            raise ConnectionResetError(errno.ECONNRESET, "the answer was not taken in time") from problem
 
     def _drain_when_told(self) -> None:
         while self.alive:

@@ -17,6 +17,7 @@ import requests
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
+from reviva import server
 from reviva.server import KEEPALIVE, Worker
 from tests.api.conftest import Demo, start_demo
 
@@ -50,6 +51,28 @@ def test_whoever_was_let_in_is_served_though_the_listener_has_been_closed_since(
         guest.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         worker.handle(listener, let_in, ("127.0.0.1", 1))
         assert guest.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_who_does_not_take_an_answer_loses_the_connection(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a few thousand of them would have all the connections that there are, and megabytes each."""
+
+    def application(_: Any, start: Any) -> list[bytes]:
+        body = b"x" * 10_000_000  # more than the system keeps for both ends
+        start("200 OK", [("Content-Length", str(len(body)))])
+        return [body]
+
+    monkeypatch.setattr(server, "TAKING", 0.05)
+    config, (guest, let_in) = Config(), socket.socketpair()
+    listener = socket.create_server(("127.0.0.1", 0))
+    worker = Worker(1, os.getppid(), [listener], None, 30, config, Logger(config))
+    worker.wsgi = application
+    with guest, listener:
+        guest.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        worker.handle(listener, let_in, ("127.0.0.1", 1))
+        assert let_in.fileno() == -1
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(
