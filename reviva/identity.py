@@ -1,8 +1,10 @@
-"""How people are told apart: e-mail addresses and telephone numbers in the one form in which they are compared."""
+"""How people are told apart: e-mail addresses, telephone numbers and addresses of their machines, in the one form in
+which they are compared."""
 
 from __future__ import annotations
 
 import unicodedata
+from ipaddress import ip_address, ip_network
 
 from reviva.errors import Invalid
 
@@ -30,3 +32,15 @@ def e164(phone: str, region: str, field: str = "phone") -> str:
     if not phonenumbers.is_possible_number(number):
         raise Invalid.field(field, "this telephone number can't exist", "phone")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def household(address: str) -> str:
+    """What one client can't leave by choosing another address: an IPv4 address, or an IPv6 network of 64 bits."""
+    if ":" not in address:
+        return address
+    try:
+        known = ip_address(address)
+        mapped = getattr(known, "ipv4_mapped", None)
+        return str(mapped or ip_network(f"{known}/64", strict=False))
+    except ValueError:
+        return address

@@ -269,7 +269,8 @@ ROUTES: tuple[Endpoint, ...] = (
 
     get("/healthz", health.alive, PUBLIC, database=False, counted=False),
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),
-    get("/metrics", health.measured, PUBLIC, database=False, counted=False, content_type=metrics.CONTENT_TYPE),
+    get("/metrics", health.measured, PUBLIC, database=False, counted=False, rate=A_FEW,
+        content_type=metrics.CONTENT_TYPE),
     get("/api/openapi.json", describe, PUBLIC, database=False, cache=A_WHILE),
     page("/staff", "staff.html"),
     get("/staff/{file}", static.folder("staff"), PUBLIC, database=False, cache=A_WHILE, documented=False),

@@ -19,7 +19,8 @@ class Addresses:
 
     def of(self, environ: dict[str, Any]) -> str:
         """Walks from the peer to the left, over each trusted proxy, to the first address that nobody vouches for."""
-        address = str(environ.get("REMOTE_ADDR") or "0.0.0.0")
+        # A socket that takes both kinds of address writes an IPv4 one into an IPv6 one, as if all were one network's.
+        address = str(environ.get("REMOTE_ADDR") or "0.0.0.0").removeprefix("::ffff:")
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
         if not forwarded or not self._trusted:
             return address
@@ -52,16 +53,6 @@ def _address(hop: str) -> str | None:
     except ValueError:
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
-
-
-def household(address: str) -> str:
-    """What one client can't leave by choosing another address: an IPv4 address, or an IPv6 network of 64 bits."""
-    if ":" not in address:
-        return address
-    try:
-        return str(ip_network(f"{address}/64", strict=False))
-    except ValueError:
-        return address
 
 
 EXPOSED = (

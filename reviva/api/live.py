@@ -10,12 +10,12 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from reviva.api.call import Answer, Call
-from reviva.api.client import household
 from reviva.api.fields import BIGGEST_ID, Between, Commas, Line, Query, QueryId, Reference
 from reviva.api.listing import Listing, render_page
 from reviva.api.serving import SESSION_COOKIE
 from reviva.database.borrow import borrowed
 from reviva.errors import Forbidden, NotAuthenticated, Unavailable, UpgradeRequired
+from reviva.identity import household
 from reviva.realtime.hub import Listener
 from reviva.services.actor import Actor
 from reviva.services.live import Admission

@@ -41,7 +41,7 @@ class BookingTokens:
     def resolve(self, token: str, request_id: str = "", address: str = "") -> Actor:
         """Who holds this token. Raises `NotAuthenticated` for one that is wrong or was renewed."""
         reference = token.partition(".")[0]
-        row = self.bookings.serial(reference)
+        row = self.bookings.serial(reference) if reference.isprintable() else None  # PostgreSQL takes no NUL
         made = self.make(reference, row["token_serial"] if row else 0)
         if not hmac.compare_digest(token.encode(), made.encode()) or row is None:
             raise NotAuthenticated("This link is wrong, or was replaced by a newer one.")

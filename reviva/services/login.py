@@ -11,7 +11,7 @@ from reviva import clock
 from reviva.database.borrow import borrowed
 from reviva.database.statement import Row
 from reviva.errors import Invalid, TooManyRequests, WrongLogin
-from reviva.identity import email_key
+from reviva.identity import email_key, household
 from reviva.models.audit import ActorKind
 from reviva.models.user import Purpose, Role
 from reviva.repositories.event import EventRepository
@@ -67,7 +67,7 @@ class LoginService:
         return session
 
     def _admit(self, key: str, who: Actor) -> Try:
-        account, address = self.throttle.key("account", key), self.throttle.key("address", who.address)
+        account, address = self.throttle.key("account", key), self.throttle.key("address", household(who.address))
         with borrowed(self.database):
             with self.database.atomic():
                 self.throttle.admit(address, ADDRESS)

@@ -118,6 +118,24 @@ def test_login_is_tighter_than_the_rest_and_a_forged_address_does_not_help(datab
     assert 0 < int(statuses[0].header("RateLimit-Reset") or 0) <= 3600
 
 
+def test_metrics_that_cost_more_than_anything_else_are_not_for_the_asking(database_url: str) -> None:
+    town = build_town(database_url, rate_limit="on")
+    assert {town.web.get("/metrics").status for _ in range(30)} == {200}
+    assert town.web.get("/metrics").status == 429
+    assert town.web.get("/healthz").status == 200
+
+
+def test_nobody_uses_up_what_another_address_may_ask_by_calling_it_a_token(database_url: str) -> None:
+    town = build_town(database_url, rate_limit="on", trusted_proxies=("192.0.2.0/24",))
+
+    def find(address: str, token: str | None = None) -> int:
+        sent = {"X-Forwarded-For": address}
+        return town.web.post("/api/bookings/find", {"email": "x@example.com"}, token=token, headers=sent).status
+
+    assert [find("198.51.100.1", token="198.51.100.2") for _ in range(6)][-1] == 429
+    assert find("198.51.100.2") == 202
+
+
 def test_behind_a_trusted_proxy_each_address_counts_alone(database_url: str) -> None:
     town = build_town(database_url, rate_limit="on", trusted_proxies=("192.0.2.0/24",))
     for n in range(7):
@@ -135,7 +153,7 @@ def test_a_booking_token_opens_its_booking_until_it_is_renewed(town: Town) -> No
 
 
 @pytest.mark.parametrize(
-    "token", ["RV-M1NEM1NE", "RV-M1NEM1NE.", "RV-M1NEM1NE.abc", "RV-00000000.abc", "RV-é.ü", "x" * 999]
+    "token", ["RV-M1NEM1NE", "RV-M1NEM1NE.", "RV-M1NEM1NE.abc", "RV-00000000.abc", "RV-é.ü", "RV-\0.abc", "x" * 999]
 )
 def test_a_made_up_token_opens_nothing(town: Town, token: str) -> None:
     assert town.web.post(f"/api/bookings/{MINE}/token", token=token.encode().decode("latin-1")).status == 401

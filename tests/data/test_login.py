@@ -14,6 +14,7 @@ from peewee import Database
 
 from reviva.database.connection import open_database
 from reviva.errors import Conflict, Invalid, NotAuthenticated, TooManyRequests
+from reviva.identity import household
 from reviva.models.audit import ActorKind
 from reviva.models.user import Purpose, Role
 from reviva.paging import ListQuery
@@ -112,13 +113,15 @@ def test_nobodys_account_is_locked_as_anybodys_and_nobody_is_told(services: Serv
     assert rows(services, "SELECT 1 FROM notification") == rows(services, "SELECT 1 FROM event") == []
 
 
-def test_one_address_can_not_try_many_accounts(services: Services) -> None:
-    throttle = services.login.throttle
+@pytest.mark.parametrize("last", ["192.0.2.1", "2001:db8::2"])
+def test_one_address_can_not_try_many_accounts(services: Services, last: str) -> None:
+    """Nor one machine, which has as many as it likes in a network of IPv6."""
+    throttle, first = services.login.throttle, last.replace("::2", "::1")
     for _ in range(ADDRESS.free):
-        throttle.admit(throttle.key("address", "192.0.2.1"), ADDRESS)
-    fail(services, "somebody@example.com")
+        throttle.admit(throttle.key("address", household(last)), ADDRESS)
+    fail(services, "somebody@example.com", first)
     with pytest.raises(TooManyRequests):
-        services.login.login("ada@example.com", GOOD, somebody())
+        services.login.login("ada@example.com", GOOD, somebody(last))
     services.login.login("ada@example.com", GOOD, somebody("198.51.100.1"))
 
 
