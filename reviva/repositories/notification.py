@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -168,6 +168,11 @@ class NotificationRepository(Repository[Notification]):
     def sent(self, ids: Sequence[int], channel: Channel, now: datetime) -> None:
         """Notes that messages went out by `channel`, even those that somebody else took over meanwhile."""
         _SENT.run(self.database, ids=ids, channel=str(channel), now=now)
+
+    def mailed(self, customer: int | None, templates: Collection[str], since: datetime) -> int:
+        """How many mails of some kinds went out to a customer since then."""
+        mails = (N.channel == Channel.EMAIL) & N.template.in_(list(templates))
+        return self.count(N.customer == customer, N.status == NotificationStatus.SENT, N.sent_at >= since, mails)
 
     def move(self, id: int, before: Sequence[NotificationStatus], **values: Any) -> bool:
         """Changes a message that has one of some statuses; whether it had."""

@@ -18,10 +18,11 @@ from reviva.models.booking import Status
 from reviva.models.shop import Shop
 from reviva.models.user import Purpose
 from reviva.repositories.booking import BookingRepository
+from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.preference import PreferenceRepository
 from reviva.repositories.shop import ShopRepository
 from reviva.services.booking_token import make_token
-from reviva.services.notification import REMIND_BY_MAIL, REMINDER
+from reviva.services.notification import CAUSED, REMIND_BY_MAIL, REMINDER
 from reviva.services.one_time import OneTimeLinks
 from reviva.services.preference import OPTIONAL, UNAWAITED, farewell
 from reviva.signing import Signer
@@ -31,6 +32,9 @@ ERASED: Final = "Whom it was for has been erased."
 SPENT: Final = "The link was used, or is too old."
 GONE: Final = "The booking is gone."
 OFF: Final = "Whom it is for does not want it."
+FLOODED: Final = "So much was mailed to them within a day that somebody else may be behind it."
+MOST_A_DAY: Final = 40
+"""Mails about what customers do themselves that one of them gets: more than who brings in a school's devices."""
 
 
 class Unwanted(RevivaError):
@@ -42,7 +46,7 @@ class LetterService:
         self.database, self.signer, self.links = database, signer, links
         self.url = settings.public_url or f"http://{settings.host}:{settings.port}"
         self.bookings, self.shops = BookingRepository(database), ShopRepository(database)
-        self.preferences = PreferenceRepository(database)
+        self.preferences, self.notifications = PreferenceRepository(database), NotificationRepository(database)
 
     def facts(self, message: Row) -> dict[str, Any]:
         """What the template of a queued message is filled with: as `booking` says, or `link`, or `bookings`; and
@@ -62,7 +66,8 @@ class LetterService:
         return facts
 
     def unwanted(self, messages: Sequence[Row]) -> dict[int, str]:
-        """Why there is no more reason to send some of the messages, by their ids: as `facts` would say of each.
+        """Why there is no more reason to send some of the messages, by their ids: as `facts` would say of each, but
+        for their number, which hurts nobody where they are only logged.
 
         One look for all of them. Raises `Unavailable` while the database is away.
         """
@@ -84,10 +89,17 @@ class LetterService:
         optional = [each for each in messages if (each["channel"], each["template"]) in OPTIONAL]
         return self.preferences.unwanted(optional) if optional else set()
 
+    def _is_flooded(self, message: Row) -> bool:
+        """Whether a customer had as many mails within a day as one may get of what anybody can cause."""
+        since = clock.now() - timedelta(days=1)
+        return self.notifications.mailed(message["customer_id"], CAUSED, since) >= MOST_A_DAY
+
     def _read(self, message: Row) -> dict[str, Any]:
         payload: Mapping[str, Any] = message["payload"]
         if self._switched_off([message]):
             raise Unwanted(OFF)
+        if message["template"] in CAUSED and self._is_flooded(message):
+            raise Unwanted(FLOODED)
         if "link" in payload:
             return {"link": self._reset(payload["link"])}
         if "webhook" in payload:

@@ -24,6 +24,9 @@ TOLD: Final = {
 }  # fmt: skip
 """The steps of a booking of which its customer is told."""
 
+CAUSED: Final = frozenset({f"booking_{step}" for step in ("pending", "confirmed", "cancelled", "rescheduled")})
+"""What whoever books can cause again and again, perhaps under an address that is not theirs."""
+
 
 class NotificationService:
     def __init__(self, database: Database) -> None:

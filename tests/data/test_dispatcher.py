@@ -22,6 +22,7 @@ from reviva.notifications.mail import Mail
 from reviva.notifications.message import Message, TransportError
 from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST, backoff
+from reviva.services.letter import FLOODED, MOST_A_DAY
 from tests.mailbox import Gateway, Mailbox, gateway, mailbox
 from tests.people import make_booking, services_over
 
@@ -376,6 +377,27 @@ def test_a_reminder_without_a_reason_is_not_sent(
     assert row.status == S.CANCELLED
     assert row.last_error
     assert box.mails == []
+
+
+def test_nobody_drowns_in_mails_that_anybody_can_cause(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel
+) -> None:
+    """As by moving a booking to and fro that was made under somebody else's address."""
+    booking = booked(services)
+    about = {"payload": {"reference": REFERENCE}, "booking": booking, "customer": 1, "to": "ada@example.com"}
+    kinds = ("booking_rescheduled", "booking_confirmed", "booking_cancelled")
+    ids = [queue(services, f"k{n}", kinds[n % 3], **about) for n in range(MOST_A_DAY + 3)]
+    drain(dispatcher)
+    assert len(box.mails) == MOST_A_DAY
+    left = [stored(services, id) for id in ids if stored(services, id).status != S.SENT]
+    assert {(each.status, each.last_error) for each in left} == {(S.CANCELLED, FLOODED)}
+    queue(services, "ready", "booking_ready", **about)
+    drain(dispatcher)
+    assert len(box.mails) == MOST_A_DAY + 1, "what the shop has to say is not theirs to suppress"
+    travel(hours=25)
+    queue(services, "later", "booking_rescheduled", **about)
+    drain(dispatcher)
+    assert len(box.mails) == MOST_A_DAY + 2
 
 
 def test_a_link_that_is_too_old_is_not_sent(
