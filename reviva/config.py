@@ -7,7 +7,7 @@ import os
 import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -19,6 +19,7 @@ from reviva.errors import SettingError
 List = Annotated[tuple[str, ...], NoDecode]
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_HOST = re.compile(r"(?:\[[^]]*\]|[^:[\]]*)(?::\d*)?")
 _USUAL_PORT = re.compile(r"(?<=^http:)(//.*):80$|(?<=^https:)(//.*):443$")
 
 
@@ -28,6 +29,15 @@ def origin(text: str) -> str:
     if not _ORIGIN.fullmatch(plain):
         raise ValueError(f"{text!r} is not an origin such as https://shop.example")
     return _USUAL_PORT.sub(lambda found: found[1] or found[2], plain)
+
+
+def parts(url: str) -> SplitResult:
+    """A URL of one server or several in its parts. Raises ValueError that says nothing of it: there may be half a
+    password where a port should be."""
+    found = urlsplit(url)
+    if not all(map(_HOST.fullmatch, found.netloc.rpartition("@")[2].split(","))):
+        raise ValueError("a port must be a number; in a password, write / ? # @ : as %2F %3F %23 %40 %3A")
+    return found
 
 
 class Settings(BaseSettings):
@@ -79,6 +89,8 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if not value.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise ValueError("must start with sqlite:/// or postgresql://")
+        if not value.startswith("sqlite:"):
+            parts(value)
         return value
 
     @field_validator("secret_key")
@@ -110,7 +122,7 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
-        url = urlsplit(value.get_secret_value()) if value else None
+        url = parts(value.get_secret_value()) if value else None
         if url and (url.scheme not in ("smtp", "smtps") or not url.hostname or (url.port or 1) < 1):
             raise ValueError("must be like smtp://user:password@host:587?from=shop@example.com")
         if url and "@" not in unquote(url.query.partition("from=")[2] or url.username or ""):
@@ -120,7 +132,7 @@ class Settings(BaseSettings):
     @field_validator("sms_url")
     @classmethod
     def _gateway(cls, value: SecretStr | None) -> SecretStr | None:
-        url = urlsplit(value.get_secret_value()) if value else None
+        url = parts(value.get_secret_value()) if value else None
         if url and (url.scheme not in ("http", "https") or not url.hostname):
             raise ValueError("must start with http:// or https://")
         return value

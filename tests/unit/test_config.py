@@ -84,6 +84,25 @@ def test_a_wrong_setting_is_named_and_never_repeated(
         assert value not in refused.value.detail
 
 
+@pytest.mark.parametrize("sign", ["/", "#", "?"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "SMTP_URL", "SMS_URL"])
+def test_no_part_of_a_password_is_repeated_that_ends_the_address(
+    monkeypatch: pytest.MonkeyPatch, name: str, sign: str
+) -> None:
+    scheme = {"DATABASE_URL": "postgresql", "SMTP_URL": "smtp", "SMS_URL": "https"}[name]
+    monkeypatch.setenv(f"REVIVA_{name}", f"{scheme}://ann:Hunter{sign}2@host.example/x?from=a@b.example")
+    with pytest.raises(SettingError, match=f"REVIVA_{name}: .*in a password, write") as refused:
+        config.load()
+    assert "Hunter" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "url", ["//u:p%2F@[::1]:5432/d", "//a:1,b:2,[::1]/d", "///d?host=/run", "//%2Frun%2Fpg/d", "//u:p:p@h/d?user=a@b"]
+)
+def test_any_address_of_a_server_is_taken(url: str) -> None:
+    assert config.load(database_url=f"postgresql:{url}").database_url == f"postgresql:{url}"
+
+
 def test_words_may_be_in_capitals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIVA_LOG_LEVEL", "DEBUG")
     monkeypatch.setenv("REVIVA_RATE_LIMIT", "Off")
