@@ -8,7 +8,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import resource
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple, Protocol
@@ -16,7 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import gevent
 import peewee
 from gevent import local, monkey
-from gunicorn import glogging
+from gunicorn import glogging, util
 from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import (
     ExpectationFailed,
@@ -29,10 +31,12 @@ from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client.multiprocess import mark_process_dead
 
 from reviva import boot, logs
+from reviva.api.client import Addresses, plain
 from reviva.api.problem import CONTENT_TYPE
 from reviva.api.render import to_json
 from reviva.config import Settings
 from reviva.errors import RevivaError, SettingError
+from reviva.identity import household
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,12 @@ KEEPALIVE: Final = 10
 
 CONNECTIONS: Final = 5000
 """Sockets of one worker, idle ones and websockets included."""
+
+OWN_FILES: Final = 500
+"""Open files that a worker needs besides: connections to the database and to other servers."""
+
+SHARE: Final = 5
+"""One client may have one of so many parts of them: the others are for others."""
 
 TAKING: Final = 30.0
 """Seconds that a client has to take an answer: for who never does, memory and a connection would be kept for ever."""
@@ -87,6 +97,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self._idle: dict[gevent.Timeout, Any] = {}
         self._bound = Bound(self.sockets[0].getsockname())  # there is one: `bind` names one
+        self._proxies = Addresses(self.app.settings.trusted_proxies if self.app else ())
+        self._had: Counter[str] = Counter()
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
@@ -105,8 +117,19 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         super().run()
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serves a connection that was let in, though nobody else may be any more."""
-        super().handle(self._bound, client, addr)
+        """Serves a connection that was let in, though nobody else may be any more; but not one of too many."""
+        address = plain(addr[0]) if addr else ""  # a unix socket has none, and a proxy behind it
+        place = "" if not address or self._proxies.trusts(address) else household(address)
+        if place and self._had[place] >= self.worker_connections // SHARE:
+            util.close(client)
+            return
+        self._had[place] += 1
+        try:
+            super().handle(self._bound, client, addr)
+        finally:
+            self._had[place] -= 1
+            if not self._had[place]:
+                del self._had[place]
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answers one request, as far as the client takes the answer in time."""
@@ -170,7 +193,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": f"{host}:{self.settings.port}",
             "workers": self.settings.workers,
             "worker_class": Worker,
-            "worker_connections": CONNECTIONS,
+            "worker_connections": room(),
             "keepalive": KEEPALIVE,
             "graceful_timeout": GRACE,
             "timeout": 60,
@@ -202,6 +225,19 @@ def _stop(server: Any, worker: Any) -> None:
 def _forget(server: Any, worker: Any) -> None:
     """In the master, when a worker is gone: its gauges no longer count."""
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # the library's own lack
+
+
+def room() -> int:
+    """How many connections a worker can serve: each is an open file, of which as many are allowed as may be.
+
+    With the 1,024 that is usual, so many idle clients would leave none to the database.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unbounded, wanted = resource.RLIM_INFINITY, CONNECTIONS + OWN_FILES
+    if soft != unbounded and soft < wanted:
+        soft = wanted if hard == unbounded else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return CONNECTIONS if soft == unbounded else max(SHARE, min(CONNECTIONS, soft - OWN_FILES))
 
 
 def vacant(host: str, port: int) -> None:

@@ -15,17 +15,17 @@ class Addresses:
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._trusted = tuple(ip_network(network, strict=False) for network in trusted)
-        self._is_trusted = lru_cache(4096)(self._lies_in_trusted)
+        self.trusts = lru_cache(4096)(self._lies_in_trusted)
+        """Whether an address is a trusted proxy's."""
 
     def of(self, environ: dict[str, Any]) -> str:
         """Walks from the peer to the left, over each trusted proxy, to the first address that nobody vouches for."""
-        # A socket that takes both kinds of address writes an IPv4 one into an IPv6 one, as if all were one network's.
-        address = str(environ.get("REMOTE_ADDR") or "0.0.0.0").removeprefix("::ffff:")
+        address = plain(str(environ.get("REMOTE_ADDR") or "0.0.0.0"))
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
         if not forwarded or not self._trusted:
             return address
         for hop in reversed(forwarded.split(",")):
-            if not self._is_trusted(address):
+            if not self.trusts(address):
                 break
             earlier = _address(hop)
             if earlier is None:
@@ -39,6 +39,11 @@ class Addresses:
         except ValueError:  # a unix socket has no address
             return False
         return any(host in network for network in self._trusted)
+
+
+def plain(peer: str) -> str:
+    """A peer's address: a socket that takes both kinds writes an IPv4 one into an IPv6 one."""
+    return peer.removeprefix("::ffff:")
 
 
 def _address(hop: str) -> str | None:

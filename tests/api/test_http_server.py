@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from gunicorn.config import Config
 from gunicorn.glogging import Logger
 
 from reviva import server
+from reviva.config import Settings
 from reviva.server import KEEPALIVE, Worker
 from tests.api.conftest import Demo, start_demo
 
@@ -51,6 +55,52 @@ def test_whoever_was_let_in_is_served_though_the_listener_has_been_closed_since(
         guest.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         worker.handle(listener, let_in, ("127.0.0.1", 1))
         assert guest.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_one_client_does_not_get_all_the_connections() -> None:
+    """Of five that there are one has one, however many more it asks for meanwhile; a trusted proxy has many clients."""
+    answers: dict[str, bytes] = {}
+
+    def call(address: str) -> bytes:
+        guest, let_in = socket.socketpair()
+        with guest:
+            guest.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            worker.handle(listener, let_in, (address, 1))
+            with suppress(ConnectionResetError):  # what was asked was not read
+                return guest.recv(65536)[:15]
+        return b""
+
+    def application(environ: dict[str, Any], start: Any) -> list[bytes]:
+        inner = {"2001:db8::1": ("2001:db8::2", "8.8.8.8"), "8.8.8.8": ("::ffff:8.8.8.8", "10.0.0.1"),
+                 "10.0.0.1": ("10.0.0.1",)}  # fmt: skip
+        for address in inner.get(environ["REMOTE_ADDR"], ()):
+            if address not in answers:
+                answers[address] = b"asked"
+                answers[address] = call(address)
+        start("200 OK", [("Content-Length", "0")])
+        return []
+
+    config = Config()
+    config.set("worker_connections", 5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        served = SimpleNamespace(settings=Settings(trusted_proxies=("10.0.0.0/8",)))
+        worker = Worker(1, os.getppid(), [listener], served, 30, config, Logger(config))
+        worker.wsgi = application
+        good = b"HTTP/1.1 200 OK"
+        assert [call("2001:db8::1"), call("2001:db8::1")] == [good, good], "one after the other"
+    assert answers == {"2001:db8::2": b"", "8.8.8.8": good, "::ffff:8.8.8.8": b"", "10.0.0.1": good}
+
+
+def test_as_many_files_are_asked_for_as_connections_need(tmp_path: Path) -> None:
+    def limits(soft: int, hard: int) -> list[str]:
+        code = (
+            f"import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({soft}, {hard})); from reviva import server;"
+            "print(server.room(), *r.getrlimit(r.RLIMIT_NOFILE))"
+        )
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+    assert limits(800, 1024) == ["524", "1024", "1024"]
+    assert limits(1024, 1500) == ["1000", "1500", "1500"]
 
 
 def test_who_does_not_take_an_answer_loses_the_connection(
