@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -15,8 +15,10 @@ from reviva.api.user import UserAnswer, render_user
 from reviva.api.who import CSRF_COOKIE, anybody
 from reviva.database.statement import Row
 from reviva.services.access import GRANTED
-from reviva.services.session import ABSOLUTE, NewSession
+from reviva.services.session import ABSOLUTE
 
+LASTING: Final = int(ABSOLUTE.total_seconds())
+"""Seconds that a browser keeps the cookies."""
 Password = Annotated[str, Field(max_length=1000, json_schema_extra={"format": "password"})]
 
 
@@ -80,7 +82,7 @@ def login(call: Call) -> Answer:
     shown = {"expires_at": session.expires_at, "user": _user(call, user["id"])}
     if not body.cookie:
         return Answer({"token": session.token, **shown})
-    return Answer({"csrf": session.csrf, **shown}, cookies=_cookies(call, session))
+    return Answer({"csrf": session.csrf, **shown}, cookies=_cookies(call, session.token, session.csrf, LASTING))
 
 
 def _user(call: Call, id: int) -> dict[str, Any]:
@@ -88,20 +90,16 @@ def _user(call: Call, id: int) -> dict[str, Any]:
         return render_user(call.services.users.get(id))
 
 
-def _cookies(call: Call, session: NewSession) -> tuple[str, str]:
-    common = f"; Path=/; SameSite=Strict; Max-Age={int(ABSOLUTE.total_seconds())}{_secure(call)}"
-    return f"{SESSION_COOKIE}={session.token}; HttpOnly{common}", f"{CSRF_COOKIE}={session.csrf}{common}"
-
-
-def _secure(call: Call) -> str:
-    return "; Secure" if (call.services.settings.public_url or "").startswith("https://") else ""
+def _cookies(call: Call, token: str, csrf: str, seconds: int) -> tuple[str, str]:
+    common = f"; Path=/; SameSite=Strict; Max-Age={seconds}{'; Secure' if call.secure else ''}"
+    session, beside = call.cookie_name(SESSION_COOKIE), call.cookie_name(CSRF_COOKIE)
+    return f"{session}={token}; HttpOnly{common}", f"{beside}={csrf}{common}"
 
 
 def logout(call: Call) -> Answer:
     """End the session that asks."""
     call.services.sessions.end_mine(call.actor, call.actor.session_id)
-    gone = f"; Path=/; SameSite=Strict; Max-Age=0{_secure(call)}"
-    return Answer(status=204, cookies=(f"{SESSION_COOKIE}=; HttpOnly{gone}", f"{CSRF_COOKIE}={gone}"))
+    return Answer(status=204, cookies=_cookies(call, "", "", 0))
 
 
 def me(call: Call) -> dict[str, Any]:

@@ -67,10 +67,19 @@ class Call:
         """A header of the request, by its usual name; None when it was not sent."""
         return self.environ.get("HTTP_" + name.upper().replace("-", "_"))
 
+    @property
+    def secure(self) -> bool:
+        """Whether the shop is reached by https."""
+        return (self.services.settings.public_url or "").startswith("https://")
+
+    def cookie_name(self, name: str) -> str:
+        """What a cookie of ours is called: where that can be, so that no other host of the domain can set it."""
+        return f"__Host-{name}" if self.secure else name
+
     def cookie(self, name: str) -> str | None:
-        """A cookie of the request; None when it was not sent or can't be read."""
+        """A cookie of ours; None when it was not sent or can't be read."""
         try:
-            morsel = SimpleCookie(self.environ.get("HTTP_COOKIE", "")).get(name)
+            morsel = SimpleCookie(self.environ.get("HTTP_COOKIE", "")).get(self.cookie_name(name))
         except CookieError:
             return None
         return morsel.value if morsel else None

@@ -98,7 +98,12 @@ def document(routes: Iterable[Endpoint]) -> Schema:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "A session's token, or a booking's."},
                 "token": {"type": "apiKey", "in": "query", "name": "token", "description": "A booking's token."},
-                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION_COOKIE,
+                    "description": "With `__Host-` before its name where the shop is reached by https.",
+                },
             },
         },
     }

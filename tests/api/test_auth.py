@@ -73,9 +73,18 @@ def test_a_cookie_alone_reads_and_only_with_the_header_writes(town: Town) -> Non
     assert town.web.call("DELETE", "/api/auth/sessions", headers=right).status == 200
 
 
-def test_the_cookie_is_secure_where_the_shop_is(database_url: str) -> None:
+def test_the_cookies_are_secure_where_the_shop_is(database_url: str) -> None:
+    """And of this host: another one of its domain could set one of the plain name, a session of its own."""
     town = build_town(database_url, public_url="https://shop.example")
-    assert login(town, cookie=True).cookies["reviva_session"]["secure"]
+    answer = login(town, cookie=True)
+    for name in ("__Host-reviva_session", "__Host-reviva_csrf"):
+        assert answer.cookies[name]["secure"]
+        assert (answer.cookies[name]["path"], answer.cookies[name]["domain"]) == ("/", "")
+    token = answer.cookies["__Host-reviva_session"].value
+    assert town.web.get("/api/auth/me", headers={"Cookie": f"reviva_session={token}"}).status == 401
+    ours = {"Cookie": f"__Host-reviva_session={token}; reviva_session=x", "X-CSRF-Token": answer.json["csrf"]}
+    assert town.web.post("/api/auth/logout", headers=ours).cookies["__Host-reviva_session"].value == ""
+    assert town.web.get("/api/auth/me", headers=ours).status == 401
 
 
 def test_sessions_are_listed_and_ended(town: Town) -> None:

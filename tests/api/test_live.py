@@ -137,7 +137,7 @@ def test_a_bad_token_is_told_in_a_way_that_pages_can_see(town: Town, front: Fron
 
 
 def test_a_page_of_another_origin_may_not_listen(town: Town, front: Front) -> None:
-    token, session = town.token(MINE), {"Cookie": f"reviva_session={town.token('mine')}"}
+    token, session = town.token(MINE), {"Cookie": f"__Host-reviva_session={town.token('mine')}"}
     host = "127.0.0.1"  # the library's client leaves the port out
     for origin in (OURS, f"http://{host}", "https://reviva.example"):
         listen(front.url, token, {"Origin": origin}).close()

@@ -8,7 +8,8 @@ export class Problem extends Error {
   }
 }
 
-const csrf = () => document.cookie.match(/(?:^|; )reviva_csrf=([^;]*)/)?.[1] ?? "";
+const cookie = name => document.cookie.match(`(?:^|; )${name}=([^;]*)`)?.[1];
+const csrf = () => cookie("__Host-reviva_csrf") ?? cookie("reviva_csrf") ?? "";
 
 export async function call(method, path, body, headers = {}) {
   const options = { method, headers: { Accept: "application/json", ...headers } };
