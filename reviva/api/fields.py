@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from annotated_types import GroupedMetadata
@@ -145,7 +145,9 @@ def parse_instant(value: Any) -> datetime:
         return value.astimezone(UTC)
     try:
         if isinstance(value, str) and _INSTANT.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+            if MINYEAR < instant.year < MAXYEAR:  # else some shop's clock would show a year that there is not
+                return instant
     except (ValueError, OverflowError):
         pass
     raise PydanticCustomError("instant", "must be a time with its offset, such as 2026-03-01T09:30:00+01:00")
