@@ -84,6 +84,7 @@ class HealthService:
     def examine(self) -> Iterator[Check]:
         """Every check there is, one after the other, for `reviva doctor`."""
         yield checks.settings()
+        yield from checks.secrets(self.settings)
         try:
             refuse_missing(self.database)
             with self.database.connection_context():

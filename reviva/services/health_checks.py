@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import smtplib
+import stat
 import zoneinfo
 from collections.abc import Iterator
 from contextlib import suppress
@@ -199,6 +200,15 @@ def settings() -> Check:
     """Whether each setting that was given is one; those that are were read, or nothing would run."""
     names = ", ".join(config.unknown())
     return Check("settings", f"no setting: {names}" if names else "read and valid", "mend the name" if names else "")
+
+
+def secrets(settings: Settings) -> Iterator[Check]:
+    """Whether nobody else on this machine can read what opens the mail server and signs the links in mails."""
+    for file in (Path(".env"), signing.key_file(settings)):
+        if file.is_file():
+            seen = file.stat().st_mode & stat.S_IROTH
+            detail = f"{file} can be read by {'everybody on this machine' if seen else 'nobody else'}"
+            yield Check("secrets", detail, f"chmod 600 {file}" if seen else "")
 
 
 def backups(settings: Settings) -> Iterator[Check]:

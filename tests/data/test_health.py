@@ -229,8 +229,8 @@ def doctor(url: str) -> CompletedProcess[str]:
     return reviva("doctor", "--database", url)
 
 
-def test_the_doctor_has_a_line_each(database_url: str) -> None:
-    answer = doctor(database_url)
+def test_the_doctor_has_a_line_each(database_url: str, tmp_path: Path) -> None:
+    answer = reviva("doctor", "--database", database_url, folder=tmp_path)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert {line.split()[0] for line in answer.stdout.splitlines()} == {"ok"}
     for name in ("settings", "database", "writable", "migrations", "queue", "clock", "disk", "tzdata", "mail"):
@@ -256,8 +256,22 @@ def test_the_doctor_tells_a_key_that_is_not_the_databases(
     assert not list(tmp_path.glob("*.key"))  # none is made
 
 
-def test_the_doctor_names_what_is_no_setting_and_a_folder_that_backups_can_not_go_to(database_url: str) -> None:
-    answer = reviva("doctor", "--database", database_url, REVIVA_POOL_MAXX="3", REVIVA_BACKUP_TO="/dev/null/nowhere")
+def test_the_doctor_tells_secrets_that_everybody_can_read(database_url: str, tmp_path: Path, backend: str) -> None:
+    key = Path(f"{database_url.removeprefix('sqlite:///')}.key" if backend == "sqlite" else tmp_path / "reviva.key")
+    for file, mode in ((tmp_path / ".env", 0o644), (key, 0o600)):
+        file.write_text("")
+        file.chmod(mode)
+    told = reviva("doctor", "--database", database_url, folder=tmp_path).stdout
+    assert "wrong  secrets     .env can be read by everybody on this machine\n" in told
+    assert "→ chmod 600 .env" in told
+    assert f"ok     secrets     {key if backend == 'sqlite' else key.name} can be read by nobody else" in told
+
+
+def test_the_doctor_names_what_is_no_setting_and_a_folder_that_backups_can_not_go_to(
+    database_url: str, tmp_path: Path
+) -> None:
+    wrong_ones = {"REVIVA_POOL_MAXX": "3", "REVIVA_BACKUP_TO": "/dev/null/nowhere"}
+    answer = reviva("doctor", "--database", database_url, folder=tmp_path, **wrong_ones)
     assert answer.returncode == 1
     wrong = [line.split(None, 2) for line in answer.stdout.splitlines() if line.startswith("wrong")]
     assert wrong == [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +60,14 @@ def test_what_is_no_base64_is_refused(text: str) -> None:
 
 def test_of_a_token_only_its_digest_is_stored() -> None:
     assert digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_program_comes_with_nobodys_secrets() -> None:
+    """A shop that runs where the program was cloned would sign with a key that is there, which all can read."""
+    root = Path(__file__).parents[2]
+    kept = subprocess.run(
+        ["git", "ls-files", "*.key", ".env", "*.db", "*.zip"], cwd=root, capture_output=True, text=True
+    )
+    if kept.returncode:
+        pytest.skip("this is no git repository")
+    assert kept.stdout == ""
