@@ -10,6 +10,7 @@ import logging
 import os
 import resource
 import socket
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,6 +138,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             super().handle_request(listener_name, req, sock, addr)
         except TimeoutError as problem:
+            # Reset, not closed: the system would keep for minutes what is still to be taken.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             raise ConnectionResetError(errno.ECONNRESET, "the answer was not taken in time") from problem
 
     def _drain_when_told(self) -> None:
