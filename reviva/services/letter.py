@@ -33,7 +33,7 @@ SPENT: Final = "The link was used, or is too old."
 GONE: Final = "The booking is gone."
 OFF: Final = "Whom it is for does not want it."
 FLOODED: Final = "So much was mailed to them within a day that somebody else may be behind it."
-MOST_A_DAY: Final = 40
+MOST_A_DAY: Final = 100
 """Mails about what customers do themselves that one of them gets: more than who brings in a school's devices."""
 
 
