@@ -15,6 +15,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from reviva.errors import SettingError
+from reviva.validation import misfits
 
 List = Annotated[tuple[str, ...], NoDecode]
 
@@ -158,10 +159,10 @@ def load(**overrides: Any) -> Settings:
                 raise SettingError(f"Line {wrong} of the file .env can't be understood: NAME=value is.")
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as problem:
-        fault = problem.errors(include_input=False, include_url=False)[0]
-        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        fault = next(misfits(problem))
+        name = str(fault.place[0]) if fault.place else "settings"
         name = name if name.isupper() else f"REVIVA_{name.upper()}"
-        raise SettingError(f"{name}: {fault['msg'].removeprefix('Value error, ')}") from None
+        raise SettingError(f"{name}: {fault.message}") from None
     except UnicodeDecodeError:
         raise SettingError("The file .env is not text in UTF-8: save it as such.") from None
 

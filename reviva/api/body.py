@@ -16,6 +16,7 @@ from gevent import monkey
 from pydantic import BaseModel, ValidationError
 
 from reviva.errors import BodyTooLarge, Fault, Invalid, MalformedRequest, NotJSON, RequestTimeout
+from reviva.validation import misfits
 
 CAP: Final = 64 * 1024
 """Bytes: the contract's 64 KiB."""
@@ -149,11 +150,4 @@ def empty_query(model: type[BaseModel]) -> Any:
 
 def faults(problem: ValidationError, whole: str) -> list[Fault]:
     """pydantic's errors as ours, without the values; `whole` names a fault that no single field has."""
-    return [
-        Fault(
-            ".".join(str(part) for part in error["loc"]) or whole,
-            error["msg"].removeprefix("Value error, "),
-            error["type"],
-        )
-        for error in problem.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    return [Fault(".".join(map(str, found.place)) or whole, found.message, found.code) for found in misfits(problem)]

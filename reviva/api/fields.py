@@ -84,6 +84,25 @@ class Line(GroupedMetadata):
 
 
 @dataclass(frozen=True)
+class Written(GroupedMetadata):
+    """Text of a form, which `words` tell to whoever missed it, under `code`."""
+
+    pattern: str
+    code: str
+    words: str
+
+    def __iter__(self) -> Iterator[Any]:
+        """What pydantic applies, in order."""
+        yield Field(json_schema_extra={"pattern": f"^{self.pattern}$"})
+        yield AfterValidator(self._checked)
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError(self.code, self.words)
+        return text
+
+
+@dataclass(frozen=True)
 class Between(GroupedMetadata):
     """A whole number in a query, from `least` to `most`."""
 
@@ -231,7 +250,8 @@ Notes = Annotated[str, Line(4000, least=0, several=True)]
 """Longer text, of several lines."""
 
 Locale = Annotated[
-    str, Field(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35, description="A BCP 47 tag."),
+    str, Field(max_length=35, description="A BCP 47 tag."),
+    Written(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", "language", "must be a language such as en or de-AT"),
     AfterValidator(language_tag),
 ]  # fmt: skip
 Slug = Annotated[str, AfterValidator(parse_slug), WithJsonSchema(SLUG_SCHEMA)]

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PlainSerializer, WithJsonSchema, Wra
 from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Country, Currency, Date, Line, Name, Slug, Timezone, parse_email
+from reviva.api.fields import Body, Country, Currency, Date, Line, Name, Slug, Timezone, Written, parse_email
 from reviva.api.listing import Listing, render_page
 from reviva.api.shapes import Shop
 from reviva.api.version import UNSENT, Version, sent
@@ -53,7 +53,9 @@ def _unrepeated(values: list[str]) -> list[str]:
 
 
 WallTime = Annotated[
-    str, Field(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", description="Of the shop's clock.")
+    str,
+    Field(description="Of the shop's clock."),
+    Written(r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)", "wall_time", "must be a time of day such as 09:30"),
 ]
 Origin = Annotated[str, Field(max_length=300), AfterValidator(parse_origin), WithJsonSchema({"type": "string"})]
 Reachable = Annotated[

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from reviva import clock, places
 from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
 from reviva.services.pricing import Conditions
+from reviva.validation import misfits
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of something to run."""
 MOST: Final = 10**15
-WORDS: Final = {
-    "value_error": "{error}",
-    "missing": "is missing",
-    "extra_forbidden": "is not known",
-    "string_pattern_mismatch": "must be lower-case letters and digits, with single hyphens between them",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_type": "must be text",
-    "too_short": "must not be empty",
-    "too_long": "must have at most {max_length} entries",
-    "int_": "must be a whole number",
-    "bool_": "must be true or false",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "enum": "must be {expected}",
-    "list_type": "must be a JSON list",
-    "dict_type": "must be a JSON object",
-    "datetime_": "must be a time such as 2027-03-01T09:00:00Z",
-    "timezone_aware": "must be a time such as 2027-03-01T09:00:00Z",
-}
-"""What is wrong with a cell, by the beginning of what pydantic calls it."""
 
 
 def guarded(text: str) -> str:
@@ -80,6 +60,12 @@ def _currency(code: str) -> str:
     return code
 
 
+def _slug(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        raise ValueError("must be lower-case letters and digits, with single hyphens between them")
+    return text
+
+
 def _json(cell: Any) -> Any:
     try:
         return orjson.loads(cell) if isinstance(cell, str) else cell
@@ -87,7 +73,7 @@ def _json(cell: Any) -> Any:
         raise ValueError("is not JSON") from None
 
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
+Slug = Annotated[str, Field(max_length=100), AfterValidator(_slug)]
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
 Texts = Annotated[list[Text], BeforeValidator(_json), Field(max_length=100)]
 JSON = Annotated[dict[str, Any], BeforeValidator(_json)]
@@ -158,9 +144,4 @@ def conditions(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def spelt(problem: ValidationError) -> str:
     """All that is wrong, in one line."""
-    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {_said(fault)}" for fault in problem.errors())
-
-
-def _said(fault: ErrorDetails) -> str:
-    known = next((said for kind, said in WORDS.items() if fault["type"].startswith(kind)), "{error}")
-    return known.format(**{"error": fault["msg"], **fault.get("ctx", {})})
+    return "; ".join(f"{'.'.join(map(str, fault.place))}: {fault.message}" for fault in misfits(problem))

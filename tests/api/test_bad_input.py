@@ -58,7 +58,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "too many repairs": ({"repairs": ["screen"] * 21}, {"repairs": "too_long"}),
     "no repair": ({"repairs": []}, {"repairs": "too_short"}),
     "no slug": ({"model": "iPhone 13; DROP", "repairs": ["Screen!"]}, {"model": "slug", "repairs.0": "slug"}),
-    "no choice": ({"urgency": "yesterday", "locale": "../x"}, {"urgency": "enum", "locale": "string_pattern_mismatch"}),
+    "no choice": ({"urgency": "yesterday", "locale": "../x"}, {"urgency": "enum", "locale": "language"}),
     "no address, no number": (
         {"customer": {"name": " ", "email": "ada@", "phone": "call me"}},
         {"customer.name": "empty", "customer.email": "email", "customer.phone": "phone"},
@@ -150,7 +150,7 @@ BOTH: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {
             "urgency": "enum", "model": "unknown-model", "repairs.0": "unknown-repair", "starts_at": "too-soon",
             "shop": "unknown-shop", "quote": "quote-unknown", "customer.phone": "phone",
-            "locale": "string_pattern_mismatch", "role": "extra_forbidden",
+            "locale": "language", "role": "extra_forbidden",
         },
     ),
     "no shop's hours while the shop is garbled": (

@@ -49,12 +49,12 @@ def test_our_own_name_of_the_database_wins_over_the_usual_one(monkeypatch: pytes
     ("name", "value", "told"),
     [
         ("DATABASE_URL", "mysql://x/y", "must start with sqlite:/// or postgresql://"),
-        ("POOL_MIN", "-1", "greater than or equal to 0"),
-        ("POOL_MAX", "lots", "valid integer"),
+        ("POOL_MIN", "-1", "must be at least 0"),
+        ("POOL_MAX", "lots", "must be a whole number"),
         ("POOL_MAX", "1", "not be less than REVIVA_POOL_MIN"),
-        ("POOL_TIMEOUT", "0", "greater than 0"),
-        ("PORT", "65536", "less than or equal to 65535"),
-        ("WORKERS", "0", "greater than or equal to 1"),
+        ("POOL_TIMEOUT", "0", "must be more than 0"),
+        ("PORT", "65536", "must be at most 65535"),
+        ("WORKERS", "0", "must be at least 1"),
         ("SECRET_KEY", "too-short", "at least 32 characters"),
         ("PUBLIC_URL", "shop.example", "must start with http:// or https://"),
         ("PUBLIC_URL", "https://shop.example/?x", "must end with its path"),
@@ -67,8 +67,8 @@ def test_our_own_name_of_the_database_wins_over_the_usual_one(monkeypatch: pytes
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),
         ("RATE_LIMIT", "maybe", "'on' or 'off'"),
-        ("SLOW_QUERY_MS", "-5", "greater than or equal to 0"),
-        ("BACKUP_KEEP", "0", "greater than or equal to 1"),
+        ("SLOW_QUERY_MS", "-5", "must be at least 0"),
+        ("BACKUP_KEEP", "0", "must be at least 1"),
     ],
 )
 def test_a_wrong_setting_is_named_and_never_repeated(

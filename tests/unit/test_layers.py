@@ -23,6 +23,7 @@ LEAVES = {
     "vocabulary",
     "logs",
     "signing",
+    "validation",
     "boot",
     "places",
 }
