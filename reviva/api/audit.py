@@ -9,8 +9,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Instant, Line
-from reviva.api.listing import Listing, render_page
+from reviva.api.fields import Line, Moment
+from reviva.api.listing import BEFORE, Listing, in_zone, render_page
 from reviva.models.audit import ActorKind
 
 Word = Annotated[str, Line(100)]
@@ -61,13 +61,13 @@ class Rows(Listing):
     )
     actor_kind: ActorKind | None = None
     action: Word | None = None
-    from_: Instant | None = Field(None, alias="from")
-    to: Instant | None = None
+    from_: Moment | None = Field(None, alias="from")
+    to: Moment | None = Field(None, description=BEFORE)
 
 
 def rows(call: Call) -> Answer:
     """What was changed, by whom, newest first."""
-    return render_page(call, call.services.audit.list(call.query.list_query()), lambda row: row)
+    return render_page(call, call.services.audit.list(in_zone(call)), lambda row: row)
 
 
 def verify(call: Call) -> dict[str, Any]:

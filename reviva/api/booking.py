@@ -16,9 +16,9 @@ from reviva.api.fields import (
     Commas,
     Date,
     Email,
-    Instant,
     Line,
     Locale,
+    Moment,
     Name,
     Notes,
     Phone,
@@ -26,7 +26,7 @@ from reviva.api.fields import (
     QueryIdOrNone,
     Slug,
 )
-from reviva.api.listing import Listing, render_page
+from reviva.api.listing import BEFORE, Listing, in_zone, render_page
 from reviva.api.render import to_json
 from reviva.errors import Fault, MalformedRequest
 from reviva.models.audit import ActorKind
@@ -131,10 +131,10 @@ class BookingFilter(Listing):
         None, description="Numbers of users; `none` for what nobody has yet."
     )
     shop: Annotated[tuple[Slug, ...], Commas()] | None = None
-    created_from: Instant | None = None
-    created_to: Instant | None = Field(None, description="Before this.")
-    starts_from: Instant | None = None
-    starts_to: Instant | None = Field(None, description="Before this.")
+    created_from: Moment | None = None
+    created_to: Moment | None = Field(None, description=BEFORE)
+    starts_from: Moment | None = None
+    starts_to: Moment | None = Field(None, description=BEFORE)
 
 
 def make_quote(call: Call) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def read_booking(call: Call) -> Answer:
 
 def list_bookings(call: Call) -> Answer:
     """Bookings, newest first, of a span of starts in its order: all of them for staff, for customers their own."""
-    page = call.services.bookings.list(call.actor, call.query.list_query())
+    page = call.services.bookings.list(call.actor, in_zone(call))
     return render_page(call, page, lambda booking: booking)
 
 

@@ -9,8 +9,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Email, Id, Instant, Line, Locale, Notes, Phone
-from reviva.api.listing import Listing, render_page
+from reviva.api.fields import Body, Email, Id, Line, Locale, Moment, Notes, Phone
+from reviva.api.listing import BEFORE, Listing, in_zone, render_page
 from reviva.api.version import Version, sent
 from reviva.database.statement import Row
 
@@ -49,8 +49,8 @@ class Customers(Listing):
     email: Email | None = None
     phone: Annotated[str, Line(40)] | None = Field(None, description="As E.164.")
     consent: bool | None = None
-    created_from: Instant | None = None
-    created_to: Instant | None = None
+    created_from: Moment | None = None
+    created_to: Moment | None = Field(None, description=BEFORE)
 
 
 class CustomerChange(Body):
@@ -82,7 +82,7 @@ def detail(row: Row) -> dict[str, Any]:
 
 def customers(call: Call) -> Answer:
     """The customers, without the erased ones."""
-    return render_page(call, call.services.customers.list(call.query.list_query()), summary)
+    return render_page(call, call.services.customers.list(in_zone(call)), summary)
 
 
 def customer(call: Call) -> dict[str, Any]:

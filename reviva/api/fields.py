@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from typing import Annotated, Any, Final
 
 from annotated_types import GroupedMetadata
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from reviva import places
@@ -30,6 +31,8 @@ REFERENCE_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{_REF
 """As we write it; more is understood."""
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_UNENCODED = re.compile(r" (?=\d\d:\d\d\Z)", re.ASCII)
+"""What becomes of the `+` of an offset in a query where nobody percent-encodes it."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -172,6 +175,16 @@ def parse_instant(value: Any) -> datetime:
     raise PydanticCustomError("instant", "must be a time with its offset, such as 2026-03-01T09:30:00+01:00")
 
 
+def parse_moment(value: str) -> date:
+    """An instant, or a day alone: a `date` that is no `datetime`. Raises ValueError."""
+    with suppress(PydanticCustomError):
+        if not _DATE.fullmatch(value):
+            return parse_instant(_UNENCODED.sub("+", value))
+        if 1 < (day := parse_date(value)).year < 9999:  # so that its midnight is an instant in any zone
+            return day
+    raise PydanticCustomError("instant", "must be a time such as 2026-03-01T09:30:00Z, or a day such as 2026-03-01")
+
+
 def parse_appointment(value: Any) -> datetime:
     """The same, but with the offset that was written: it tells which wall time was meant. Raises ValueError."""
     instant = parse_instant(value)
@@ -258,6 +271,11 @@ Slug = Annotated[str, AfterValidator(parse_slug), WithJsonSchema(SLUG_SCHEMA)]
 Id = Annotated[int, Field(ge=1, le=BIGGEST_ID)]
 Reference = Annotated[str, AfterValidator(parse_reference), WithJsonSchema(REFERENCE_SCHEMA)]
 Instant = Annotated[datetime, BeforeValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Moment = Annotated[
+    date, PlainValidator(parse_moment),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}),
+]  # fmt: skip
+"""Where a span of a query begins or ends: an instant, or a day of the shop's."""
 Appointment = Annotated[
     datetime, BeforeValidator(parse_appointment), WithJsonSchema({"type": "string", "format": "date-time"})
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Self
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -12,8 +14,10 @@ from pydantic_core import PydanticCustomError
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Between, Query
 from reviva.paging import ListQuery, Page
+from reviva.services.calendar import begin
 
 MOST: Final = 200
+BEFORE: Final = "Before this; a day alone is itself included."
 _OWN: Final = frozenset({"limit", "after", "page", "sort"})
 
 
@@ -67,6 +71,22 @@ class ShortListing(Listing):
     limit: Annotated[int, Between(1, MOST)] = Field(
         MOST, description="How many items: as many as there may be, if not said."
     )
+
+
+def in_zone(call: Call) -> ListQuery:
+    """The query of a list whose spans may be told in days: those of the shop that is asked for, or of the first one.
+
+    A span ends before an instant, but with a day.
+    """
+    wanted: ListQuery = call.query.list_query()
+    days = {
+        name: day + timedelta(days=name.endswith("to")) for name, day in wanted.filters.items()
+        if isinstance(day, date) and not isinstance(day, datetime)
+    }  # fmt: skip
+    if not days:
+        return wanted
+    zone = call.services.shops.zone(next(iter(wanted.filters.get("shop", ())), None))
+    return replace(wanted, filters={**wanted.filters, **{name: begin(day, zone) for name, day in days.items()}})
 
 
 def render_page(call: Call, page: Page[Any], item: Callable[[Any], Any]) -> Answer:

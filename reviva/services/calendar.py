@@ -31,6 +31,12 @@ def whole_step(at: datetime) -> datetime:
     return at + (datetime.min.replace(tzinfo=UTC) - at) % STEP
 
 
+def begin(day: date, zone: ZoneInfo, later: timedelta = NO_OFFSET) -> datetime:
+    """The instant at which a zone's clock shows midnight, or so much later on the wall. One that it skips counts as the
+    instant it jumps from."""
+    return (datetime.combine(day, time()) + later).replace(tzinfo=zone).astimezone(UTC)
+
+
 class Calendar:
     """A shop's opening: weekly spans in its zone, without the days it is closed."""
 
@@ -64,8 +70,7 @@ class Calendar:
 
     def instant(self, day: date, minutes: int) -> datetime:
         """The instant of a wall time. One that the clock skips counts as the instant it jumps from."""
-        naive = datetime.combine(day, time()) + timedelta(minutes=minutes)
-        return naive.replace(tzinfo=self.zone).astimezone(UTC)
+        return begin(day, self.zone, timedelta(minutes=minutes))
 
     def starts(self, day: date, minutes: int) -> Iterator[datetime]:
         """The starts on the grid, on a day, of jobs of so many minutes.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from peewee import Database
 
@@ -16,6 +17,7 @@ from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
 from reviva.repositories.slot import SlotRepository
 from reviva.services.calendar import Calendar
+from reviva.services.scope import Scope
 
 FRESH_SECONDS = 2.0
 
@@ -43,6 +45,16 @@ class ShopService:
         if shop is None:
             raise NotFound("No shop is set up.") if slug is None else unknown(slug)
         return shop
+
+    def zone(self, slug: str | None) -> ZoneInfo:
+        """That of a shop, whether it takes bookings or not; without a name, of the first. Raises `Invalid`."""
+        shops = Scope.of(self.shops.everyone(), slug).shops
+        return ZoneInfo(shops[0]["timezone"] if shops else "UTC")
+
+    def check_known(self, slugs: Collection[str]) -> None:
+        """Raises `Invalid` that names each of some slugs that no shop has."""
+        if absent := self.shops.unknown(slugs):
+            raise Invalid(fault for slug in sorted(absent) for fault in unknown(slug).faults)
 
     def open(self, slug: str | None) -> OpenShop:
         """The shop of this name with its calendar and benches.
