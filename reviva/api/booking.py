@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-import orjson
 from pydantic import BeforeValidator, Field, RootModel, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
+from reviva.api.endpoint import Doubts
 from reviva.api.fields import (
     Appointment,
     Between,
@@ -27,8 +27,7 @@ from reviva.api.fields import (
     Slug,
 )
 from reviva.api.listing import BEFORE, Listing, in_zone, render_page
-from reviva.api.render import to_json
-from reviva.errors import Fault, MalformedRequest
+from reviva.errors import MalformedRequest
 from reviva.models.audit import ActorKind
 from reviva.models.booking import Status, Urgency
 from reviva.services.actor import Actor
@@ -104,6 +103,15 @@ class Parts(DraftFields):
     model: Slug | None = None
 
 
+class PartOfQuestion(Query):
+    """The same of a question for prices or times."""
+
+    model: Slug | None = None
+    repairs: Annotated[tuple[Slug, ...], Commas(20)] | None = None
+    shop: Slug | None = None
+    starts_at: Appointment | None = None
+
+
 def _by_draft(value: Any, handler: Any) -> Any:
     """By what it says it is, so that what is wrong is said of that alone."""
     draft = isinstance(value, dict) and value.get("draft") is True
@@ -176,20 +184,22 @@ def make_booking(call: Call) -> Answer:
     return answer
 
 
-def doubts(call: Call, raw: bytes, wrong: frozenset[str]) -> list[Fault]:
-    """What is wrong with the fields of an order whose shape is right, where others' is not: all is told at once.
-
-    Whether a quote fits hangs on the others, so that can't be told.
-    """
-    body = orjson.loads(raw)
-    if not isinstance(body, dict):
-        return []
-    right = {name: body[name] for name in Parts.model_fields.keys() & body.keys() - wrong}
-    sent = Parts.model_validate_json(to_json(right)).model_dump(exclude_unset=True)
+def check_order(call: Call, parts: Parts, wrong: frozenset[str]) -> None:
+    """What can be told of an order that is not whole, or of the next steps of a draft."""
+    sent = parts.model_dump(exclude_unset=True)
     if "shop" in wrong:
         sent["shop"] = NOWHERE
-    found = call.services.drafts.faults(public(call), sent)
-    return [fault for fault in found if fault.field.partition(".")[0] in right and fault.code != "quote-mismatch"]
+    call.services.drafts.check(public(call), sent, call.params.get("reference"))
+
+
+def check_question(call: Call, parts: PartOfQuestion, wrong: frozenset[str]) -> None:
+    """What can be told of a question for prices or times that is not whole."""
+    shop = NOWHERE if "shop" in wrong else parts.shop
+    call.services.bookings.ordered(parts.model or "", parts.repairs or (), shop, parts.starts_at)
+
+
+ORDER: Final = Doubts(Parts, check_order)
+QUESTION: Final = Doubts(PartOfQuestion, check_question)
 
 
 def wish(body: BookingBody) -> Wish:

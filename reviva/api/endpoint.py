@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from reviva.api.call import Call, Handler
 from reviva.api.fields import parse_id, parse_reference, parse_slug
 from reviva.api.ratelimit import Rate
-from reviva.errors import Fault
+from reviva.api.render import to_json
+from reviva.errors import Invalid
 
 PATH_PARAMETERS = {
     "id": parse_id, "delivery": parse_id, "reference": parse_reference, "slug": parse_slug, "category": parse_slug,
@@ -53,8 +54,31 @@ class Public:
 PUBLIC = Public()
 
 
-Doubts = Callable[[Call, bytes, frozenset[str]], list[Fault]]
-"""From a body and the fields of it whose shape is wrong to what is wrong with the others."""
+@dataclass(frozen=True)
+class Doubts:
+    """What else is wrong with a body or a query where the shape of some fields is: all is told at once.
+
+    `parts` reads the other fields, and has all of them to be left out. `check` looks at these, knowing which are wrong,
+    and raises `Invalid`; what it says of others than these does not count, nor a code of `whole`, which hangs on all.
+    """
+
+    parts: type[BaseModel]
+    check: Callable[[Call, Any, frozenset[str]], None]
+    whole: frozenset[str] = frozenset({"quote-mismatch"})
+
+    def with_others(self, call: Call, problem: Invalid, sent: Any) -> Invalid:
+        """A problem with what else is wrong."""
+        if not isinstance(sent, dict):
+            return problem
+        wrong = frozenset(fault.field.partition(".")[0] for fault in problem.faults)
+        names = {field.alias or name for name, field in self.parts.model_fields.items()} - wrong
+        right = {name: value for name, value in sent.items() if name in names}
+        try:
+            self.check(call, self.parts.model_validate_json(to_json(right)), wrong)
+        except Invalid as more:
+            found = [each for each in more.faults if each.field.partition(".")[0] in right]
+            return Invalid([*problem.faults, *(each for each in found if each.code not in self.whole)])
+        return problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +89,8 @@ class Endpoint:
     of a success, for the documentation. `cache` is a Cache-Control value and turns on ETag and 304. `database=False`
     runs the handler without a connection. `rate` is a limit of this endpoint alone; `counted=False` frees it from the
     ordinary one. `optional_body=True` reads no body as `{}`. `upgrade=True` hands the socket over: the handler talks on
-    it until the end, and nothing is answered afterwards. `doubts` finds what else is wrong with a body
-    that does not have the right shape. `errors` are statuses, `asks` and `tells`
-    headers of requests and answers, that the documentation can't derive.
+    it until the end, and nothing is answered afterwards. `errors` are statuses, `asks` and `tells` headers of requests
+    and answers, that the documentation can't derive.
     """
 
     method: str

@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import BaseModel
 
 from reviva.api.body import empty_query, parse_body, parse_query, read_body
 from reviva.api.call import Answer, Authenticate, Call
@@ -71,8 +75,6 @@ class Serving:
         if not endpoint.public and call.bearer is None and call.cookie(SESSION_COOKIE) is None:
             raise NotAuthenticated
         raw = read_body(call.environ, self._body_deadline) if endpoint.body else b""
-        query = call.environ.get("QUERY_STRING")
-        call.query = parse_query(query, self._query) if query else empty_query(self._query)
         database = call.services.database if endpoint.database else None
         if database is None:
             return self._finish(call, self._answer(call, raw))
@@ -91,15 +93,26 @@ class Serving:
                 raise NotAuthenticated
             if not endpoint.allows.admits(call.actor):
                 raise Forbidden
+        call.query = self._read_query(call, call.environ.get("QUERY_STRING"))
         if endpoint.body:
-            try:
-                call.body = parse_body(b"{}" if endpoint.optional_body and not raw else raw, endpoint.body)
-            except Invalid as problem:
-                if endpoint.doubts is None:
-                    raise
-                wrong = frozenset(fault.field.partition(".")[0] for fault in problem.faults)
-                raise Invalid([*problem.faults, *endpoint.doubts(call, raw, wrong)]) from None
+            call.body = self._read_body(call, raw, endpoint.body)
         return answered(call, endpoint.handler) if self._versioned else endpoint.handler(call)
+
+    def _read_query(self, call: Call, query: str | None) -> Any:
+        try:
+            return parse_query(query, self._query) if query else empty_query(self._query)
+        except Invalid as problem:
+            if self.endpoint.doubts is None or self.endpoint.body:
+                raise
+            raise self.endpoint.doubts.with_others(call, problem, dict(parse_qsl(query or ""))) from None
+
+    def _read_body(self, call: Call, raw: bytes, model: type[BaseModel]) -> Any:
+        try:
+            return parse_body(b"{}" if self.endpoint.optional_body and not raw else raw, model)
+        except Invalid as problem:
+            if self.endpoint.doubts is None:
+                raise
+            raise self.endpoint.doubts.with_others(call, problem, orjson.loads(raw)) from None
 
     def _finish(self, call: Call, result: Any) -> Answer:
         endpoint = self.endpoint

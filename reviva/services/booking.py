@@ -83,31 +83,32 @@ class BookingService:
         self, model: str, repairs: Sequence[str], urgency: str, shop: str | None, starts_at: datetime | None
     ) -> tuple[list[Line], str, datetime, str]:
         """The lines of an order, its signed price lock, until when that holds, and the currency."""
-        faults = Faults()
-        named = faults.of(lambda: self.shops.find(shop))
-        place = named or self.shops.find(None)  # so that what else is wrong is told too
-        wanted = faults.of(lambda: self.catalog.wanted(model, repairs, place.currency))
-        if named and starts_at is not None:
-            faults.of(lambda: check_exists(starts_at, place.timezone))
-        faults.check()
-        assert wanted is not None
-        device, offers = wanted
-        lines = self.pricing.price(device, offers, place, urgency, starts_at)
-        lock, until = self.pricing.lock(lines, model, place.slug, urgency, starts_at)
-        return lines, lock, until, place.currency
+        place, device, offers = self.ordered(model, repairs, shop, starts_at)
+        lines = self.pricing.price(device, offers, place.shop, urgency, starts_at)
+        lock, until = self.pricing.lock(lines, model, place.shop.slug, urgency, starts_at)
+        return lines, lock, until, place.shop.currency
 
     def times(
         self, model: str, repairs: Sequence[str], shop: str | None, first: date | None, days: int
     ) -> tuple[str, list[dict[str, Any]]]:
         """The shop's zone, and the times from a day on at which it has a bench free for some repairs."""
+        place, _, offers = self.ordered(model, repairs, shop)
+        minutes = sum(offer["minutes"] for offer in offers)
+        return place.shop.timezone, self.shops.availability(place, minutes, first, days)
+
+    def ordered(
+        self, model: str, repairs: Sequence[str], shop: str | None, starts_at: datetime | None = None
+    ) -> tuple[OpenShop, Row, Sequence[Row]]:
+        """The shop, the model and the offers that are asked about. Raises `Invalid` with everything that is wrong."""
         faults = Faults()
         named = faults.of(lambda: self.shops.open(shop))
-        place = named or self.shops.open(None)
+        place = named or self.shops.open(None)  # so that what else is wrong is told too
         wanted = faults.of(lambda: self.catalog.wanted(model, repairs, place.shop.currency))
+        if named and starts_at is not None:
+            faults.of(lambda: check_exists(starts_at, place.shop.timezone))
         faults.check()
         assert wanted is not None
-        minutes = sum(offer["minutes"] for offer in wanted[1])
-        return place.shop.timezone, self.shops.availability(place, minutes, first, days)
+        return place, *wanted
 
     def book(self, actor: Actor, wish: Wish, replay: Replay | None = None) -> Booked:
         """Books a repair. Raises `Invalid`, `SlotTaken`, `KeyReused` or `RequestInProgress`.
@@ -193,11 +194,15 @@ class BookingService:
 
     def read(self, reference: str, actor: Actor) -> View:
         """A booking whole. Raises `NotFound`, also where it is none of the actor's business."""
+        return self.whole(self.seen(reference, actor), actor.staff)
+
+    def seen(self, reference: str, actor: Actor) -> Row:
+        """A booking's row with names. Raises `NotFound`, also where it is none of the actor's business."""
         row = self.bookings.by_reference(reference)
         if row is None:
             raise NotFound(f"There is no booking {reference}.")
         reach(actor, reference, row["customer_id"])
-        return self.whole(row, actor.staff)
+        return row
 
     def whole(self, row: Row, staff: bool) -> View:
         """A booking from its row with names."""

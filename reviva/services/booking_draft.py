@@ -161,13 +161,11 @@ class BookingDrafts:
         """Holds a draft's slot on some bench."""
         return self.benches.move(row["id"], plan.place.benches, plan.steps or (), row["held_until"])
 
-    def faults(self, actor: Actor, sent: Sent) -> Sequence[Fault]:
-        """What is wrong with the fields of a draft that would begin with them."""
-        try:
-            self.plan(actor, BLANK, (), sent)
-        except Invalid as problem:
-            return problem.faults
-        return ()
+    def check(self, actor: Actor, sent: Sent, reference: str | None = None) -> None:
+        """Raises `Invalid` for what is wrong with some fields of a new draft, or of that under a reference."""
+        row = self.service.seen(reference, actor) if reference else BLANK
+        if row is BLANK or row["status"] == Status.DRAFT:
+            self.plan(actor, row, () if row is BLANK else self.bookings.items(row["id"]), sent)
 
     def plan(self, actor: Actor, known: Row, items: Sequence[Row], sent: Sent) -> Plan:
         """What is known with what is sent, priced as of now. Raises `Invalid`."""

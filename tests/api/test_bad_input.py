@@ -232,6 +232,18 @@ def test_the_same_faults_are_named_for_a_quote(front: Shopfront) -> None:
     assert set(faults(front.post("/api/quotes", {"extra": 1}))) == {"model", "repairs", "extra"}
 
 
+def test_what_does_not_fit_and_what_can_not_be_are_named_at_once_for_a_quote(front: Shopfront) -> None:
+    wish = {"model": "no-such", "repairs": ["no-such"], "starts_at": "tomorrow", "urgency": "soon", "shop": "nowhere"}
+    assert faults(front.post("/api/quotes", wish)) == {
+        "model": "unknown-model", "repairs.0": "unknown-repair", "starts_at": "instant", "urgency": "enum",
+        "shop": "unknown-shop",
+    }  # fmt: skip
+    wish |= {"model": "apple-iphone-13", "starts_at": "2027-03-28T01:30:00+01:00", "shop": "?"}
+    assert faults(front.post("/api/quotes", wish)) == {
+        "repairs.0": "unknown-repair", "urgency": "enum", "shop": "slug",
+    }  # fmt: skip
+
+
 QUERIES = {
     "model=apple-iphone-13": {"repairs"},
     "": {"model", "repairs"},
@@ -243,6 +255,10 @@ QUERIES = {
     "model=apple-iphone-13&repairs=screen&from=tomorrow&days=0": {"from", "days"},
     "model=apple-iphone-13&repairs=screen&from=2027-02-29&days=93&x=1": {"from", "days", "x"},
     "model=apple-iphone-13&repairs=screen&days=7&days=8": {"days"},
+    "model=no-such&repairs=no-such&from=tomorrow&days=0&x=1": {"model", "repairs.0", "from", "days", "x"},
+    "model=no-such&shop=nowhere": {"model", "repairs", "shop"},
+    "repairs=no-such,screen&shop=!": {"model", "repairs.0", "shop"},
+    "model=a&model=b&repairs=no-such": {"model", "repairs.0"},
 }
 
 

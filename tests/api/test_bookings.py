@@ -13,6 +13,7 @@ from reviva import clock
 from reviva.api import shapes
 from reviva.models import Shop
 from tests.api.people import Town, build_town
+from tests.api.shopfront import faults
 from tests.workshop import CONTACT, MODEL, furnish
 
 
@@ -86,6 +87,36 @@ def test_a_draft_needs_a_model_alone_and_is_strict_all_the_same(town: Town) -> N
     made = town.web.post("/api/bookings", {"model": MODEL, "draft": True})
     assert (made.status, made.json["status"]) == (201, "draft")
     TypeAdapter(shapes.NewBooking).validate_python(made.json)
+
+
+def test_what_does_not_fit_and_what_can_not_be_are_named_at_once_for_a_drafts_next_steps(town: Town) -> None:
+    made = town.web.post("/api/bookings", {"model": MODEL, "draft": True}).json
+    steps = {
+        "model": "no-such", "repairs": ["no-such"], "starts_at": "2020-01-01T10:00:00Z", "urgency": "soon",
+        "customer": {"email": "x"}, "colour": "red",
+    }  # fmt: skip
+    wrong = {
+        "model": "unknown-model", "repairs.0": "unknown-repair", "starts_at": "too-soon", "urgency": "enum",
+        "customer.email": "email", "colour": "extra_forbidden",
+    }  # fmt: skip
+    assert faults(town.web.call("PATCH", path(made), steps, token=made["token"])) == wrong
+    by_what_is_known = {"repairs": ["no-such"], "version": 0, "starts_at": soon(hour=3)}
+    assert faults(town.web.call("PATCH", path(made), by_what_is_known, token=made["token"])) == {
+        "repairs.0": "unknown-repair", "version": "greater_than_equal", "starts_at": "outside-hours",
+    }  # fmt: skip
+    assert town.web.get(path(made), made["token"]).json["version"] == 1
+    assert town.web.call("PATCH", path(made), steps, token="x" * 43).status == 401
+    assert town.ask("theirs", "PATCH", path(made), steps).status == 404
+
+
+def test_only_the_shape_is_told_of_a_change_to_what_is_booked(town: Town) -> None:
+    made = book(town)
+    change = {"model": "no-such", "urgency": "soon"}
+    for reply in (
+        town.web.call("PATCH", path(made), change, token=made["token"]),
+        town.ask("technician", "PATCH", path(made), change),
+    ):
+        assert faults(reply) == {"urgency": "enum"}
 
 
 def test_a_draft_is_patched_and_confirmed_with_its_token(town: Town) -> None:
