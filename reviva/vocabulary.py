@@ -23,6 +23,8 @@ _SIMS = re.compile(r"/(ds|dsn|ss)\b", re.IGNORECASE)
 
 MANY = 10
 """So many models that have a word are reason enough not to doubt it."""
+EVERYWHERE = 8
+"""A word on models of so many brands (`pro`, `mini`) only says more of the word before it."""
 MOST_ALIKE = 6
 """Words that a mistyped one may mean."""
 LONGEST = 40
@@ -64,6 +66,7 @@ class Vocabulary:
             for word in text.split():
                 self.known.setdefault(word, []).append(n)
         self.brands = {text.partition(" ")[0] for text in texts}
+        self.makers = {word: len({texts[n].partition(" ")[0] for n in ns}) for word, ns in self.known.items()}
         self.ordered = sorted(self.known)
         self.sized: dict[int, list[str]] = {}
         for word in self.ordered:
@@ -127,15 +130,19 @@ class Vocabulary:
         return [part.read for part in best[:MOST_PARTS]]
 
     def _parts(self, read: Sequence[Read]) -> Iterator[Part]:
-        parts = [Part((), -1, 0, False)]
+        parts, named = [Part((), -1, 0, False)], None
         for word in read:
+            named = named if all(self.is_everywhere(each.typed) for each in word.apart()) else word
             if weight := sum(map(self.weight, word.apart())):
-                bearers, tells = self.bearers(word.group), self.tells(word.typed)
+                bearers, tells = self.bearers(word.group), self.tells(word)
                 parts += [
-                    Part((*part.read, word), both, part.weight + weight, part.tells or tells)
+                    Part(
+                        (*part.read, word), both, part.weight + weight,
+                        part.tells or (tells and (named in (None, word, *part.read))),
+                    )
                     for part in parts
                     if (both := part.bearers & bearers)
-                ]
+                ]  # fmt: skip
         return (part for part in parts if part.tells)
 
     def weight(self, word: Read) -> int:
@@ -150,11 +157,22 @@ class Vocabulary:
             return 8 if typed in self.known else 3
         if group[0] != (typed,):
             return 10 if len(typed) > 4 else 4
+        if typed in self.brands:
+            return 13
         return 12 if typed in self.known else 9
 
-    def tells(self, typed: str) -> bool:
-        """Whether a word says by itself what it is about."""
-        return typed in self.brands or not (typed.isdigit() or len(typed) < 3 or typed in self.repairs)
+    def is_everywhere(self, typed: str) -> bool:
+        """Whether a word names nothing by itself, and only says more of what is named before it, known or not."""
+        if typed in self.brands:
+            return False
+        return len(typed) < 3 or typed.isdigit() or typed in self.repairs or self.makers.get(typed, 0) >= EVERYWHERE
+
+    def tells(self, word: Read) -> bool:
+        """Whether a word says by itself what it is about. What a short one was mistyped for is anybody's guess."""
+        typed = word.typed
+        if typed in self.brands:
+            return True
+        return not (typed.isdigit() or typed in self.repairs) and len(typed) >= (3 if self.begins(typed) else 5)
 
     def read(self, query: str, *, doubt: bool = False) -> list[Read]:
         """A query's words. With `doubt`, even known words may be mistyped."""
@@ -239,7 +257,7 @@ class Vocabulary:
 
         Without `doubt` only the likeliest of those at a distance of one: that have a letter more, or two swapped.
         """
-        most = min(most, 0 if len(word) < 3 else 1 if len(word) < 5 else 2)
+        most = min(most, 0 if len(word) < 3 else 1 if len(word) < 6 else 2)
         if not most or word.isdigit():
             return ()
         alike = self._alike.get((word, most))

@@ -94,6 +94,7 @@ BEST = {
     "iphone 13 screen repair": "Apple iPhone 13",
     "fan ps4 pro": "Sony PlayStation 4 Pro",
     "samsung a52 back glass": "Samsung Galaxy A52",
+    "note 9 kaputt": "Samsung Galaxy Note9",
     "moto g power 2021 screen": "Motorola Moto G Power (2021)",
 }
 
@@ -153,8 +154,20 @@ def test_nothing_like_it_finds_nothing(search: Search, typed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "typed",
+    [
+        "airpods pro", "airpods max", "dji mini 2", "bose quietcomfort 35", "sonos one", "ring doorbell pro",
+        "dyson airwrap", "zebra tc52",
+    ],
+)  # fmt: skip
+def test_what_the_catalog_lacks_is_not_taken_for_whatever_has_a_word_of_it(search: Search, typed: str) -> None:
+    assert search(typed)["items"] == []
+
+
+@pytest.mark.parametrize(
     ("typed", "begins"),
     [
+        ("garmin edge 530", "Garmin"),
         ("iphone 6", "Apple iPhone"),
         ("iphone 99", "Apple iPhone"),
         ("iphon 5 battery", "Apple iPhone"),

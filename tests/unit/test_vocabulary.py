@@ -96,6 +96,25 @@ def test_what_is_no_devices_is_dropped(query: str, readings: list[str]) -> None:
     assert [each for each in meant(query) if "|" not in each][:2] == readings
 
 
+@pytest.mark.parametrize(
+    ("query", "readings"),
+    [
+        ("airpods pro", ["airpods pro"]),
+        ("airpods pro 5", ["airpods pro 5"]),
+        ("ipad pro 5", ["ipad pro 5", "ipad pro", "ipad"]),
+        ("xperia airpods pro", ["xperia airpods pro", "xperia pro", "xperia"]),
+        ("pro kaputt", ["pro kaputt", "pro"]),
+        ("garmin edge 5", ["garmin edge 5", "garmin edge", "edge 5", "garmin"]),
+    ],
+)
+def test_what_is_on_every_brands_models_says_more_of_the_word_before_it_and_nothing_without_that(
+    query: str, readings: list[str]
+) -> None:
+    lines = ["apple ipad", "cat", "oppo find", "sony xperia", "htc", "honor", "vivo", "asus zenfone"]
+    many = Vocabulary([f"{line} pro" for line in lines] + ["garmin edge 1", "motorola edge", "motorola edge 5"])
+    assert [" ".join(group[0][0] for group in reading) for reading in many.readings(query)] == readings
+
+
 @pytest.mark.parametrize("query", ["айфон 13", "kaputt 13", "手机 7", "screen repair", "kaputt g 7"])
 def test_numbers_and_short_words_alone_are_not_what_is_left(query: str) -> None:
     assert all(len(reading.split()) == len(query.split()) for reading in meant(query))
