@@ -38,6 +38,10 @@ class Site:
             f"default-src 'none'; script-src {server}; connect-src {server}",
         )
 
+    def loose(self, body: str, server: str) -> str:
+        """The path of a page with anything, that lets itself be styled, and the element's script."""
+        return self._page(f'{body}<script src="{server}/widget.js"></script>', "default-src * 'unsafe-inline'")
+
     def frame(self, url: str) -> str:
         """The path of a page with another one in a frame."""
         return self._page(f'<iframe title="framed" src="{url}"></iframe>', "default-src 'none'; frame-src *")

@@ -356,6 +356,59 @@ def test_it_speaks_the_language_of_the_page(
     expect(page.get_by_label(repair)).to_be_visible()
 
 
+HOSTILE = """<style>
+    html { font-size: 40px } * { all: revert; color: lime !important; font: italic 40px/3 cursive !important;
+    letter-spacing: .3em !important; text-transform: uppercase !important; text-align: right !important;
+    text-indent: 3em; word-spacing: 1em; white-space: pre; text-shadow: 1px 1px red; --text: red; --accent: red }
+    section, button, input, label { display: none !important } </style>"""
+LOOKS = """() => {
+    const names = ["color", "direction", "font", "letterSpacing", "textAlign", "textIndent", "textShadow",
+        "textTransform", "whiteSpace", "wordSpacing", "backgroundColor", "paddingTop", "display"];
+    return [...document.querySelector("reviva-booking").shadowRoot.querySelectorAll("*")]
+        .map(each => [each.tagName, names.map(name => getComputedStyle(each)[name])]);
+}"""
+
+
+def test_a_sites_styles_and_its_direction_leave_the_element_as_it_is(street: Street, visit: Visit) -> None:
+    looks = []
+    for head, attributes in (("", ""), (HOSTILE, ""), ("", "dir=rtl")):
+        body = f'{head}<div {attributes}><reviva-booking model="apple-iphone-13"></reviva-booking></div>'
+        page = visit(street.site.origin + street.site.loose(body, street.server.url))
+        page.locator(".offers").wait_for(state="attached")
+        looks.append(page.evaluate(LOOKS))
+    assert len(looks[0]) > 50
+    assert looks[0] == looks[1] == looks[2]
+
+
+def test_a_time_that_is_too_soon_by_now_is_said_in_the_visitors_words(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street, 'locale="de" model="apple-iphone-13"'))
+    page.get_by_label("Display tauschen").check()
+    page.get_by_role("button", name="Weiter").click()
+    choose_time(page, "Weiter")
+    page.get_by_label("Name").fill("Ada Ash")
+    page.get_by_label("E-Mail").fill("soon@example.com")
+    street.staff("PATCH", "/api/shops/main", {"lead_minutes": 10_080})
+    try:
+        page.get_by_role("button", name="Jetzt buchen").click()
+        expect(page.get_by_role("alert").get_by_text("Diese Zeit ist inzwischen zu nah")).to_be_visible()
+        expect(page.get_by_role("heading", name="Termin")).to_be_visible()
+    finally:
+        street.staff("PATCH", "/api/shops/main", {"lead_minutes": 60})
+    assert not street.bookings("soon@example.com")
+
+
+def test_what_takes_a_while_is_seen_to(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+    held: list[Route] = []
+    page.route("**/api/catalog/models/*", lambda route: held.append(route))
+    choose_device(page)
+    expect(page.locator(".card")).to_have_class(re.compile("waiting"))
+    until(lambda: held, pause=lambda: page.wait_for_timeout(5))
+    held.pop().continue_()
+    expect(page.get_by_role("heading", name="Repairs and price")).to_be_visible()
+    expect(page.locator(".card")).not_to_have_class(re.compile("waiting"))
+
+
 def test_every_language_says_everything(street: Street) -> None:
     script = street.server.request("GET", "/widget.js").text
     keys = {}

@@ -82,9 +82,9 @@ function dress(root) {
 
 const NARROW = 420;
 
-/** The card that all of it stands on, which knows when it is narrow. */
+/** The card that all of it stands on, which knows when it is narrow. All its languages are written from left to right. */
 function card(attributes, ...children) {
-  const whole = h("section", { class: "card", part: "card", ...attributes }, ...children);
+  const whole = h("section", { class: "card", part: "card", dir: "ltr", ...attributes }, ...children);
   new ResizeObserver(([seen]) => whole.classList.toggle("narrow", seen.contentRect.width < NARROW)).observe(whole);
   return whole;
 }

@@ -10,7 +10,7 @@ class Host {
     });
     this.alert = h("div", { role: "alert", class: "alert", part: "alert" });
     this.status = h("p", { role: "status", class: "unseen" });
-    this.turn = 0;
+    this.turn = this.working = 0;
     this.online = () => this.resume?.();
     addEventListener("online", this.online);
   }
@@ -41,6 +41,7 @@ class Host {
   async guard(work) {
     const { turn } = this;
     this.tell("");
+    this.wait(1);
     try {
       await work();
       if (this.waited) this.tell("");
@@ -51,7 +52,15 @@ class Host {
       if (turn !== this.turn) return false;  // who has gone on need not hear of it
       await this.complain(problem, () => this.guard(work));
       return false;
+    } finally {
+      this.wait(-1);
     }
+  }
+
+  /** Shows, once it takes a while, that an answer is waited for. */
+  wait(more) {
+    this.working += more;
+    this.alert.parentElement?.classList.toggle("waiting", this.working > 0);
   }
 
   async complain(problem, again) {
@@ -63,7 +72,7 @@ class Host {
     const { locale } = this;
     if (problem.status === 429 || problem.status === 503) return locale.say("busyLater", { n: locale.number(problem.wait || 5) });
     if (problem.status >= 500) return locale.say("failed");
-    if (problem.status) return problem.faults.map(fault => locale.fault(fault)).join(" ") || problem.message;
+    if (problem.status) return (problem.faults.length ? problem.faults : [problem]).map(fault => locale.fault(fault)).join(" ");
     if (!navigator.onLine) return locale.say("offline");
     return await this.client.refuses() ? locale.say("notAllowed", { origin: location.origin }) : locale.say("unreachable");
   }

@@ -54,6 +54,8 @@ WORDS.de = {
   f_empty: "Das wird gebraucht.",
   f_email: "Das sieht nicht wie eine E-Mail-Adresse aus.",
   f_phone: "Das sieht nicht wie eine Telefonnummer aus.",
+  "f_too-soon": "Diese Zeit ist inzwischen zu nah oder schon vorbei.",
+  "f_too-late": "Dafür ist es hier zu spät. Bitte rufen Sie uns an.",
   book: "Jetzt buchen",
   booking: "Wird gebucht …",
   priceChanged: "Der Preis ist jetzt {total}. Wenn Sie einverstanden sind, buchen Sie noch einmal.",

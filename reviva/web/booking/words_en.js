@@ -54,6 +54,8 @@ WORDS.en = {
   f_empty: "This is needed.",
   f_email: "This does not look like an e-mail address.",
   f_phone: "This does not look like a telephone number.",
+  "f_too-soon": "That time is too soon now, or past.",
+  "f_too-late": "It is too late to change this here. Please call the shop.",
   book: "Book now",
   booking: "Booking …",
   priceChanged: "The price is now {total}. If you agree, book again.",

@@ -54,6 +54,8 @@ WORDS.fr = {
   f_empty: "Ce champ est nécessaire.",
   f_email: "Cela ne ressemble pas à une adresse e-mail.",
   f_phone: "Cela ne ressemble pas à un numéro de téléphone.",
+  "f_too-soon": "Cette heure est désormais trop proche, ou passée.",
+  "f_too-late": "Il est trop tard pour cela ici. Veuillez appeler la boutique.",
   book: "Réserver",
   booking: "Réservation…",
   priceChanged: "Le prix est maintenant de {total}. Si vous êtes d’accord, réservez à nouveau.",

@@ -10,7 +10,6 @@ class Page {
     document.title = this.locale.say(title);
     dress(document);
     const main = document.getElementById("page");
-    main.className = "reviva";
     main.append(card({}, this.heading, this.host.alert, this.host.status, this.body));
   }
 
