@@ -16,6 +16,7 @@ from reviva.api.fields import ID_SCHEMA, REFERENCE_SCHEMA, SLUG_SCHEMA
 from reviva.api.listing import Listing
 from reviva.api.problem import CONTENT_TYPE
 from reviva.api.serving import SESSION_COOKIE
+from reviva.errors import RevivaError
 
 Schema = dict[str, Any]
 _COMPONENT: Final = "#/components/schemas/{model}"
@@ -72,9 +73,18 @@ _PROBLEM: Final[Schema] = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "request_id": {"type": ["string", "null"]},
-        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}},
+        "errors": {"type": "array", "items": {"$ref": "#/components/schemas/Fault"}, "description": "Of a 422."},
+        "allowed": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Of a 409: the steps that can be taken.",
+        },
     },
 }
+_ABOUT: Final = """Bookings of a device repair shop.
+
+Every answer carries `X-Request-ID`. Where requests are counted, `RateLimit-Limit` says how many there may be,
+`RateLimit-Remaining` how many are left and `RateLimit-Reset` in how many seconds they are counted anew."""
 
 
 def document(routes: Iterable[Endpoint]) -> Schema:
@@ -89,7 +99,7 @@ def document(routes: Iterable[Endpoint]) -> Schema:
         paths.setdefault(endpoint.template, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Reviva", "version": __version__, "description": "Bookings of a device repair shop."},
+        "info": {"title": "Reviva", "version": __version__, "description": _ABOUT},
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
@@ -251,11 +261,22 @@ def _reference(status: int) -> Schema:
     return {"$ref": f"#/components/responses/{_name(status)}"}
 
 
+def _kinds(error: type[RevivaError] = RevivaError) -> Iterator[type[RevivaError]]:
+    """Every kind of error there is."""
+    yield error
+    for kind in error.__subclasses__():
+        yield from _kinds(kind)
+
+
 def _problem(status: int) -> Schema:
-    shown: Schema = {
-        "description": HTTPStatus(status).phrase,
-        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+    kinds = {f"/problems/{kind.code}": kind.__doc__ for kind in _kinds() if kind.status == status}
+    if status == 400:
+        kinds["about:blank"] = "It was no HTTP."
+    kind: Schema = {"enum": sorted(kinds), "description": "\n".join(f"- `{k}`: {kinds[k]}" for k in sorted(kinds))}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": {"type": kind}}]}
+    shown: Schema = {"description": HTTPStatus(status).phrase, "content": {CONTENT_TYPE: {"schema": schema}}}
+    if status == 401:
+        shown["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}}
     if status in (409, 429, 503):
         when = "Seconds, where another request is waited for." if status == 409 else "Seconds."
         shown["headers"] = {

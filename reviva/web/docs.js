@@ -44,6 +44,8 @@ function answers(root, responses) {
     const part = element("div", "", element("strong", `${status} ${answer.description}`));
     const json = answer.content && answer.content["application/json"];
     if (json) part.append(element("pre", show(root, json.schema)));
+    const problem = answer.content && answer.content["application/problem+json"];
+    if (problem) part.append(element("pre", problem.schema.allOf[1].properties.type.description));
     return part;
   });
 }

@@ -88,6 +88,21 @@ def test_who_may_call_is_said_in_words() -> None:
     assert not re.findall(r"[A-Z]{3,}_[A-Z]+", json.dumps(said))
 
 
+def test_the_problems_that_a_program_may_tell_apart_are_named_by_their_status() -> None:
+    answers = document(ROUTES)["components"]["responses"]
+    kinds = {
+        name: answer["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["type"]
+        for name, answer in answers.items()
+    }
+    assert set(kinds["Conflict"]["enum"]) == {
+        f"/problems/{code}"
+        for code in ("conflict", "slot-taken", "step-forbidden", "too-late", "version-conflict", "request-in-progress")
+    }
+    assert "/problems/slot-taken`: No bench is free at that time." in kinds["Conflict"]["description"]
+    assert kinds["UnprocessableEntity"]["enum"] == ["/problems/idempotency-key-reused", "/problems/invalid"]
+    assert answers["Unauthorized"]["headers"]["WWW-Authenticate"]["required"]
+
+
 def test_no_request_that_the_document_suggests_is_answered_otherwise(demo: Demo) -> None:
     """Generated requests, good and bad: never a 5xx, never an undocumented status or shape."""
     schema = schemathesis.openapi.from_dict(demo.get("/api/openapi.json").json())
