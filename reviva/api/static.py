@@ -36,6 +36,7 @@ _TYPES: Final = {
 }
 
 _EXPORT: Final = re.compile(r"^export ", re.MULTILINE)
+_REMARK: Final = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 _GZIP: Final = re.compile(r"gzip(\s*;\s*q=(?!0(\.0*)?$).+)?")
 
 
@@ -116,7 +117,7 @@ def _takes_gzip(accepted: str) -> bool:
 
 def _as_script(name: str, text: str) -> str:
     stem, _, kind = name.rpartition("/")[2].partition(".")
-    return _EXPORT.sub("", text) if kind == "js" else f"const {stem} = {json.dumps(text)};"
+    return _EXPORT.sub("", text) if kind == "js" else f"const {stem} = {json.dumps(_REMARK.sub('', text))};"
 
 
 def _read(name: str) -> bytes:

@@ -397,6 +397,27 @@ def test_a_time_that_is_too_soon_by_now_is_said_in_the_visitors_words(street: St
     assert not street.bookings("soon@example.com")
 
 
+def test_it_speaks_the_language_of_the_page_from_inside_another_component(street: Street, visit: Visit) -> None:
+    page = visit(street.site.origin + street.site.loose("<div></div>", street.server.url))
+    page.evaluate("""() => {
+        document.documentElement.lang = "fr";
+        document.querySelector("div").attachShadow({ mode: "open" }).append(document.createElement("reviva-booking"));
+    }""")
+    expect(page.get_by_role("heading", name="Votre appareil")).to_be_visible()
+
+
+def test_the_page_of_somebody_in_between_is_no_answer(street: Street, visit: Visit) -> None:
+    page = visit(embedded(street))
+    login = {"body": "<h1>Wi-Fi: log in</h1>", "content_type": "text/html",
+             "headers": {"Access-Control-Allow-Origin": street.site.origin}}  # fmt: skip
+    page.route("**/api/catalog/models/*", lambda route: route.fulfill(**login))
+    choose_device(page)
+    expect(page.get_by_role("alert").get_by_text("can’t be reached")).to_be_visible()
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Repairs and price")).to_be_visible()
+
+
 def test_what_takes_a_while_is_seen_to(street: Street, visit: Visit) -> None:
     page = visit(embedded(street))
     held: list[Route] = []

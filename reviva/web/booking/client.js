@@ -68,7 +68,9 @@ class Client {
       const answer = await fetch(this.server + path, { ...options, credentials: "omit", signal: ended.signal });
       const text = await answer.text();
       this.answered = true;
-      const isJSON = /json/.test(answer.headers.get("Content-Type"));
+      const kind = answer.headers.get("Content-Type");
+      const isJSON = /json/.test(kind);
+      if (answer.ok && /html/.test(kind)) throw new Problem(0);  // somebody in between wants a login
       if (answer.ok) return isJSON ? JSON.parse(text) : text;
       throw new Problem(answer.status, isJSON ? JSON.parse(text) : {}, Number(answer.headers.get("Retry-After")) || 0);
     } catch (problem) {

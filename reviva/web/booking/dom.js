@@ -82,7 +82,7 @@ function dress(root) {
 
 const NARROW = 420;
 
-/** The card that all of it stands on, which knows when it is narrow. All its languages are written from left to right. */
+/** The card that all of it stands on, which knows when it is narrow. Its languages run from left to right. */
 function card(attributes, ...children) {
   const whole = h("section", { class: "card", part: "card", dir: "ltr", ...attributes }, ...children);
   new ResizeObserver(([seen]) => whole.classList.toggle("narrow", seen.contentRect.width < NARROW)).observe(whole);

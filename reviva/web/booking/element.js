@@ -60,7 +60,7 @@ class RevivaBooking extends HTMLElement {
   /** Draws a state from the ground up: the language or the server may be another one. */
   settle(state) {
     this.host?.leave();
-    const asked = this.getAttribute("locale") || this.closest("[lang]")?.lang || navigator.language;
+    const asked = this.getAttribute("locale") || (this.closest("[lang]") ?? document.documentElement).lang || navigator.language;
     this.host = new Host((this.getAttribute("server") || origin).replace(/\/$/, ""), new Locale(asked));
     this.state = Object.assign(state, { times: null });
     this.heading = h("h2", { tabindex: "-1", part: "heading" });

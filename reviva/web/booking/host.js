@@ -57,7 +57,7 @@ class Host {
     }
   }
 
-  /** Shows, once it takes a while, that an answer is waited for. */
+  /** Shows that an answer is waited for. */
   wait(more) {
     this.working += more;
     this.alert.parentElement?.classList.toggle("waiting", this.working > 0);
