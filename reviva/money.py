@@ -10,6 +10,14 @@ from typing_extensions import TypedDict  # pydantic describes no other on this P
 WHOLE: Final = 10_000
 """Basis points of one whole: 10,000 is 100 %."""
 
+_NO_DIGITS: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DIGITS: Final = "BHD IQD JOD KWD LYD OMR TND"
+
+
+def digits(currency: str) -> int:
+    """How many digits a currency's minor unit has, by ISO 4217; what is paid in cash may have fewer."""
+    return 0 if currency in _NO_DIGITS else 3 if currency in _THREE_DIGITS else 2
+
 
 class Money(TypedDict):
     """An amount in minor units of an ISO 4217 currency, as the API shows it."""

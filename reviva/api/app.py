@@ -85,8 +85,8 @@ def page(path: str, content: str | Handler, cache: str | None = A_WHILE) -> Endp
 
 
 BASE = [f"booking/{each}" for each in (
-    "style.css", "dom.js", "client.js", "locale.js", "words_en.js", "words_de.js", "words_fr.js", "names.js", "host.js",
-    "quote.js", "times.js",
+    "style.css", "dom.js", "client.js", "digits.js", "locale.js", "words_en.js", "words_de.js", "words_fr.js",
+    "names.js", "host.js", "quote.js", "times.js",
 )]  # fmt: skip
 """What the element and the hosted pages share."""
 STEPS = [f"booking/{each}.js" for each in ("device", "repairs", "details", "kept", "element")]
@@ -279,7 +279,7 @@ ROUTES: tuple[Endpoint, ...] = (
     page("/widget.js", static.script(*BASE, *STEPS, **static.EVERYWHERE)),
     page("/", BOOK, FRESH), page("/book", BOOK, FRESH), page("/pages/book.js", "pages/book.js"),
     page("/track", TRACK, None), page("/track/{reference}", TRACK, None),
-    page("/pages/live.js", "pages/live.js"),
+    page("/pages/live.js", "pages/live.js"), page("/pages/digits.js", "booking/digits.js"),
     page("/pages/track.js", static.script(*BASE, "pages/page.js", "pages/live.js", "pages/track.js")),
     page("/reset", static.drawn("Set your password", "reset.js", "To set your password"), None),
     page("/pages/reset.js", static.script(*BASE, "pages/page.js", "pages/reset.js")),

@@ -36,7 +36,8 @@ _TYPES: Final = {
 }
 
 _EXPORT: Final = re.compile(r"^export ", re.MULTILINE)
-_REMARK: Final = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
+_REMARKS: Final = re.compile(r"^ *(?://[^\n]*|/\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
+"""Lines that only people read."""
 _GZIP: Final = re.compile(r"gzip(\s*;\s*q=(?!0(\.0*)?$).+)?")
 
 
@@ -117,7 +118,8 @@ def _takes_gzip(accepted: str) -> bool:
 
 def _as_script(name: str, text: str) -> str:
     stem, _, kind = name.rpartition("/")[2].partition(".")
-    return _EXPORT.sub("", text) if kind == "js" else f"const {stem} = {json.dumps(_REMARK.sub('', text))};"
+    text = _REMARKS.sub("", text)
+    return _EXPORT.sub("", text) if kind == "js" else f"const {stem} = {json.dumps(text)};"
 
 
 def _read(name: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -11,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
-from babel.numbers import format_currency, get_currency_precision
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
 
 from reviva.database.statement import Row
 from reviva.models.notification import Channel
 from reviva.models.shop import Shop
+from reviva.money import digits
 from reviva.notifications.message import Message, TransportError
 
 _NAME: Final = re.compile(r"[^\W\d_](?:[\w ’'-]|\.(?!\w)){0,59}")
@@ -89,4 +90,6 @@ def when(moment: datetime, zone: str, locale: Locale) -> str:
 
 def money(amount: int, currency: str, locale: Locale) -> str:
     """Minor units as the locale writes them."""
-    return format_currency(Decimal(amount).scaleb(-get_currency_precision(currency)), currency, locale=locale)
+    pattern, own = copy(locale.currency_formats["standard"]), digits(currency)
+    pattern.frac_prec = own, own
+    return str(pattern.apply(Decimal(amount).scaleb(-own), locale, currency=currency, currency_digits=False))

@@ -118,6 +118,7 @@ MATRIX = {
     "GET /": PUBLIC,
     "GET /book": PUBLIC,
     "GET /pages/book.js": PUBLIC,
+    "GET /pages/digits.js": PUBLIC,
     "GET /pages/live.js": PUBLIC,
     "GET /track": PUBLIC,
     "GET /track/{reference}": PUBLIC,

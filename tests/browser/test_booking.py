@@ -430,6 +430,16 @@ def test_what_takes_a_while_is_seen_to(street: Street, visit: Visit) -> None:
     expect(page.locator(".card")).not_to_have_class(re.compile("waiting"))
 
 
+def test_a_price_is_in_minor_units_whatever_a_browser_knows_of_its_currency(street: Street, visit: Visit) -> None:
+    pest = {"slug": "pest", "name": "Pest", "timezone": "Europe/Budapest", "currency": "HUF"}
+    street.staff("POST", "/api/shops", pest)
+    prices = [{"repair": "screen", "amount": 2_490_050}]
+    street.staff("PUT", "/api/catalog/models/apple-iphone-13/prices", {"items": prices, "currency": "HUF"})
+    page = visit(embedded(street, 'shop="pest" model="apple-iphone-13"'))
+    expect(page.get_by_label("Screen replacement")).to_be_visible()
+    assert (page.locator(".offers b").text_content() or "").endswith("24,900.50")
+
+
 def test_every_language_says_everything(street: Street) -> None:
     script = street.server.request("GET", "/widget.js").text
     keys = {}

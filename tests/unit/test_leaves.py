@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
+from importlib.resources import files
 from itertools import islice
 
 import pytest
@@ -14,7 +16,8 @@ from reviva.database.fields import AmountField, DayField, JSONField, UTCField, W
 from reviva.errors import Fault, Faults, Invalid, RevivaError
 from reviva.models import Booking, User
 from reviva.models.booking import Status
-from reviva.money import share
+from reviva.money import digits, share
+from reviva.places import currencies
 from reviva.retry import delays
 from reviva.services.booking_status import NEXT, OVER, OWN, check_step, span
 
@@ -36,6 +39,15 @@ def test_a_share_is_rounded_half_away_from_zero(amount: int, points: int, part: 
 def test_a_share_is_the_nearest_whole_and_mirrors_its_opposite(amount: int, points: int) -> None:
     assert abs(share(amount, points) * 10_000 - amount * points) <= 5_000
     assert share(-amount, points) == share(amount, -points) == -share(amount, points)
+
+
+def test_pages_and_mails_agree_how_many_digits_a_currency_has() -> None:
+    """What Unicode says is another thing (of HUF none, which is how it is paid in cash), and browsers differ."""
+    script = (files("reviva") / "web" / "booking" / "digits.js").read_text()
+    none, three = (set(line.split()) for line in re.findall(r'= "([A-Z ]+)"', script))
+    assert {code for code in currencies() if digits(code) == 0} == none & currencies()
+    assert {code for code in currencies() if digits(code) == 3} == three & currencies()
+    assert [digits(code) for code in ("GBP", "HUF", "JPY", "KWD")] == [2, 2, 0, 3]
 
 
 def test_waits_double_up_to_a_cap_and_never_shrink_to_nothing() -> None:

@@ -133,6 +133,8 @@ def test_times_follow_the_shops_wall_clock_and_money_its_currency() -> None:
     assert when(summer, "Europe/Berlin", german) == "Sonntag, 29. März 2026, 03:00"
     assert money(123456, "EUR", german).replace("\u00a0", " ") == "1.234,56 €"
     assert money(5000, "JPY", Locale("en")) == "¥5,000"
+    assert money(2490050, "HUF", Locale("en")) == "HUF24,900.50"
+    assert money(1500, "KWD", Locale("en")) == "KWD1.500"
 
 
 def test_a_mail_has_both_forms_and_one_id_for_its_key() -> None:

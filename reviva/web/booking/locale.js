@@ -36,9 +36,9 @@ class Locale {
   /** `{amount, currency}`, amount in minor units; `signed` shows a plus too. */
   money({ amount, currency }, signed = false) {
     const format = new Intl.NumberFormat(this.tag, {
-      style: "currency", currency, currencyDisplay: "narrowSymbol", signDisplay: signed ? "exceptZero" : "auto",
+      ...moneyStyle(currency), currencyDisplay: "narrowSymbol", signDisplay: signed ? "exceptZero" : "auto",
     });
-    return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+    return format.format(amount / 10 ** digits(currency));
   }
 
   minutes(count) {

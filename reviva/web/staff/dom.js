@@ -1,5 +1,7 @@
 // Elements, and values as people read them. What comes from the API goes in as text, never as HTML.
 
+import { digits, moneyStyle } from "/pages/digits.js";
+
 export function h(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -24,14 +26,11 @@ export function say(text, bad = false) {
 }
 
 // How many minor units one of a currency has: 100 for GBP, 1 for JPY.
-export function minorUnits(currency) {
-  return 10 ** new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits;
-}
+export const minorUnits = currency => 10 ** digits(currency);
 
 export function money(value) {
   if (!value) return "–";
-  const shown = { style: "currency", currency: value.currency };
-  return new Intl.NumberFormat(navigator.language, shown).format(value.amount / minorUnits(value.currency));
+  return new Intl.NumberFormat(navigator.language, moneyStyle(value.currency)).format(value.amount / minorUnits(value.currency));
 }
 
 export function when(instant, timeZone, style = { dateStyle: "medium", timeStyle: "short" }) {
