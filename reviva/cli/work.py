@@ -10,8 +10,6 @@ import click
 from reviva import boot, config, logs
 from reviva.cli import cli, database_option
 from reviva.cli.opening import opened
-from reviva.database.pool import PooledPostgres
-from reviva.database.sqlite import KeptSQLite
 from reviva.errors import SchemaError
 from reviva.services import Services
 from reviva.services.health_checks import migrations
@@ -22,7 +20,7 @@ from reviva.services.health_checks import migrations
 def work(database: str | None) -> int:
     """Send notifications and webhooks, and nothing else, until SIGTERM or SIGINT: for more than one machine."""
     from reviva.database import green
-    from reviva.database.connection import open_pool
+    from reviva.database.connection import begin, end, open_pool
     from reviva.notifications.dispatcher import Dispatcher
     from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 
@@ -36,15 +34,13 @@ def work(database: str | None) -> int:
     dispatchers, told = (Dispatcher(services), WebhookDispatcher(services)), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
-    if isinstance(services.database, PooledPostgres):
-        services.database.start()
+    begin(services.database)
     for each in dispatchers:
         each.start()
     click.echo("Reviva sends notifications.")
     told.wait()
     for each in dispatchers:
         each.stop()
-    if isinstance(services.database, PooledPostgres | KeptSQLite):
-        services.database.stop()
+    end(services.database)
     boot.clean()
     return 0

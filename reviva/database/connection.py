@@ -41,6 +41,18 @@ def open_pool(settings: Settings) -> Database:
     )  # fmt: skip
 
 
+def begin(database: Database) -> None:
+    """Lets a pool keep its connections, in the process that uses it; a database of another kind needs nothing."""
+    if isinstance(database, PooledPostgres):
+        database.start()
+
+
+def end(database: Database) -> None:
+    """Closes the connections that are kept."""
+    if isinstance(database, PooledPostgres | KeptSQLite):
+        database.stop()
+
+
 def sqlite_path(url: str) -> str:
     """The file of a SQLite URL. Raises `SettingError` where its folder does not exist."""
     path = unquote(url.removeprefix("sqlite:///"))
