@@ -46,6 +46,7 @@ def tables(db: Database) -> list[type[Model]]:
         starts_at = UTCField(null=True)
         ends_at = UTCField(null=True)
         held_until = UTCField(null=True)
+        held_since = UTCField(null=True)
         currency = TextField()
         total = AmountField(null=True)
         contact = JSONField()

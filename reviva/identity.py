@@ -44,3 +44,11 @@ def household(address: str) -> str:
         return str(mapped or ip_network(f"{known}/64", strict=False))
     except ValueError:
         return address
+
+
+def is_public(address: str) -> bool:
+    """Whether this is an address of the internet, and of nobody in the same house or on the same machine."""
+    try:
+        return ip_address(address.partition("/")[0]).is_global
+    except ValueError:
+        return False

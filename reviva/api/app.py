@@ -191,7 +191,8 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/customers/{id}/merge", customer.merge, MAY.CUSTOMERS_ERASE, body=customer.Merge,
         answer=customer.CustomerAnswer, errors=(409,)),
     get("/api/customers/{id}/export", customer.export, MAY.CUSTOMERS_ERASE, answer=dict[str, Any]),
-    post("/api/customers/{id}/anonymize", customer.anonymize, MAY.CUSTOMERS_ERASE, answer=customer.CustomerAnswer),
+    post("/api/customers/{id}/anonymize", customer.anonymize, MAY.CUSTOMERS_ERASE,
+        answer=customer.CustomerAnswer, errors=(409,)),
 
     post("/api/bookings/find", booking_token.find, PUBLIC, body=booking_token.Find, answer=booking_token.Accepted,
         status=202, rate=VERY_FEW),

@@ -84,7 +84,7 @@ class DraftFields(Body):
     urgency: AnyUrgency | None = None
     shop: Slug | None = None
     starts_at: Appointment | None = Field(
-        None, description="Its slot is held for 15 minutes, and again with each later step while it is free."
+        None, description="Its slot is held for 15 minutes, and again with each later step while it is free, for an hour a day."
     )
     customer: PartOfContact | None = None
     notes: Notes | None = None

@@ -66,7 +66,7 @@ class PatchBody(DraftFields):
 
 
 def amend(call: Call) -> Answer:
-    """The next steps of a draft; for staff, other repairs and notes of any booking.
+    """The next steps of a draft; for staff, other repairs, notes, and the customer's name and number, of any booking.
 
     Only what is sent changes. The prices are then those of today; of a quote that still fits, those of the quote.
     """

@@ -91,7 +91,7 @@ def customer(call: Call) -> dict[str, Any]:
 
 
 def change(call: Call) -> dict[str, Any]:
-    """Correct a customer. A null telephone number removes it."""
+    """Correct a customer, in their open bookings too. A null telephone number removes it."""
     version, fields = sent(call)
     fields = {name: value for name, value in fields.items() if value is not None or name == "phone"}
     return detail(call.services.customers.change(call.actor, call.params["id"], version, **fields))
@@ -109,6 +109,7 @@ def export(call: Call) -> dict[str, Any]:
 
 
 def anonymize(call: Call) -> dict[str, Any]:
-    """Erase a customer everywhere; the shop's figures stay."""
+    """Erase a customer everywhere; the shop's figures stay. Appointments to come are called off; not while a device is
+    here: `bookings` names them."""
     call.services.privacy.anonymize(call.actor, call.params["id"])
     return detail(call.services.customers.get(call.params["id"]))

@@ -24,7 +24,7 @@ def person(email: str, database: str | None) -> None:
 @click.argument("email")
 @database_option
 def anonymize(email: str, database: str | None) -> None:
-    """Erase one person everywhere, also as a user; the shop's figures stay."""
+    """Erase one person everywhere, also as a user; the shop's figures stay. Appointments to come are called off."""
     with served(database) as services:
         services.privacy.anonymize(command("anonymize"), email)
     click.echo("Erased.")

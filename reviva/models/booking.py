@@ -32,6 +32,10 @@ class Status(StrEnum):
     NO_SHOW = "no_show"
 
 
+OVER = frozenset({Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW})
+"""A booking that comes to one of these has ended, and gives back what is left of its bench's time."""
+
+
 class Urgency(StrEnum):
     STANDARD = "standard"
     EXPRESS = "express"
@@ -51,10 +55,13 @@ class Booking(Base):
     ends_at = UTCField(null=True)
     held_until = UTCField(null=True)
     """Until when a draft keeps its slot."""
+    held_since = UTCField(null=True)
+    """When a draft began to hold slots: how long it may goes by this."""
     currency = TextField()
     total = AmountField(null=True)
     contact = JSONField(default=dict)
-    """What a draft knows of its customer so far."""
+    """`name`, `email` and `phone` as they were given with this booking: the customer may be known by others. A draft
+    knows its customer, and the `quote` they hold, by this alone."""
     notes = TextField(default="")
     locale = TextField(default="en")
     token_serial = IntegerField(default=1)

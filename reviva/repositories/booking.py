@@ -26,19 +26,20 @@ from reviva.models import (
     Shop,
     User,
 )
-from reviva.models.booking import Status
+from reviva.models.booking import OVER, Status
 from reviva.paging import ListQuery, Page
-from reviva.repositories.base import Repository
+from reviva.repositories.base import Filter, Repository
 from reviva.repositories.page import Key
 
 B = Booking
 
 
 _SHOWN = (
-    B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.currency, B.total, B.contact,
-    B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to, B.bench,
-    B.search_text, B.shop, B.model, B.completed_at,
+    B.id, B.reference, B.status, B.urgency, B.starts_at, B.ends_at, B.held_until, B.held_since, B.currency, B.total,
+    B.contact, B.notes, B.locale, B.token_serial, B.created_at, B.updated_at, B.version, B.customer, B.assigned_to,
+    B.bench, B.search_text, B.shop, B.model, B.completed_at,
     Shop.address.alias("shop_address"), Shop.cancel_notice_minutes.alias("shop_notice"),
+    Shop.confirm_by_hand.alias("shop_by_hand"),
     Shop.slug.alias("shop_slug"), Shop.name.alias("shop_name"), Shop.timezone.alias("shop_timezone"),
     DeviceModel.slug.alias("model_slug"), DeviceModel.name.alias("model_name"), DeviceModel.year.alias("model_year"),
     Brand.slug.alias("brand_slug"), Brand.name.alias("brand_name"),
@@ -111,6 +112,11 @@ class BookingRepository(Repository[Booking]):
         rows = _APPOINTMENTS.all(self.database, references=list(references))
         return {row["reference"]: row for row in rows}
 
+    def open_of(self, customer: int) -> list[str]:
+        """The references of a customer's bookings that have not ended, oldest first."""
+        open = (B.customer == customer) & B.status.not_in(OVER)
+        return [row["reference"] for row in self.run(B.select(B.reference).where(open).order_by(B.id))]
+
     def locked(self, reference: str) -> Row | None:
         """The same, and nobody else changes it before the transaction ends."""
         if _LOCK[backend(self.database)].first(self.database, reference=reference) is None:
@@ -174,6 +180,11 @@ class BookingRepository(Repository[Booking]):
             "note": note, "user_id": user,
         }  # fmt: skip
         statement.insert(self.database, BookingHistory, [step])
+
+
+def about(booking: Any) -> Filter:
+    """A filter of rows that belong to a booking, by its reference."""
+    return lambda reference: booking.in_(B.select(B.id).where(B.reference == reference))
 
 
 def _had_by(user: int | None) -> Any:

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from peewee import fn
 
 from reviva.database.statement import Among, Param, Row, Statement
-from reviva.models.booking import Booking, Status
+from reviva.models.booking import OVER, Booking, Status
 from reviva.models.customer import Customer
 from reviva.repositories.base import Repository
 
 B, C = Booking, Customer
-
-OVER = (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)
 
 _SERIAL = Statement(
     lambda: B.select(B.id, B.token_serial, B.customer, B.locale).where(B.reference == Param("reference"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from peewee import EXCLUDED, SQL, Case, Expression, Query, fn
 from reviva import clock
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.identity import email_key
-from reviva.models.booking import Booking
+from reviva.models.booking import Booking, Status
 from reviva.models.customer import Customer
 from reviva.models.shop import Shop
 from reviva.repositories.base import Repository
@@ -44,9 +44,10 @@ _KEPT = (C.merged_into.is_null(), C.anonymized_at.is_null())
 
 _SHOWN = (
     C.id, C.email, C.name, C.phone, C.locale, C.marketing_consent, C.consent_at, C.anonymized_at, C.merged_into,
-    C.created_at, C.updated_at, C.version, C.notes,
+    C.created_at, C.updated_at, C.version,
 )  # fmt: skip
 _BOOKINGS = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id).alias("bookings")
+_ONE = Statement(lambda: C.select(*_SHOWN, C.notes, _BOOKINGS).where(C.id == Param("id")))
 
 
 class CustomerRepository(Repository[Customer]):
@@ -69,6 +70,10 @@ class CustomerRepository(Repository[Customer]):
     def conditions(self, filters: Mapping[str, Any]) -> list[Expression]:
         """Those of the filters, of customers who are still there."""
         return [*_KEPT, *super().conditions(filters)]
+
+    def one(self, id: int) -> Row | None:
+        """One customer as the list shows them, with the shop's notes; None where there is none."""
+        return _ONE.first(self.database, id=id)
 
     def find_or_make(self, email: str, name: str, phone: str | None, locale: str) -> int:
         """The id of the customer with this address (or of whom they were merged into), made if there is none."""
@@ -95,9 +100,10 @@ class CustomerRepository(Repository[Customer]):
         Booking.update(customer=kept).where(Booking.customer == other).bind(self.database).execute()
         C.update(merged_into=kept).where((C.id == other) | (C.merged_into == other)).bind(self.database).execute()
 
-    def silent_since(self, moment: datetime, limit: int) -> list[Row]:
-        """Customers not yet erased who were made, and all of whose bookings took place and changed, before `moment`."""
-        recent = (Booking.updated_at >= moment) | (Booking.starts_at >= moment)
+    def silent_since(self, moment: datetime, busy: Iterable[Status], limit: int) -> list[Row]:
+        """Customers not yet erased who were made, and all of whose bookings took place and changed, before `moment`;
+        without those who have one that is `busy`."""
+        recent = (Booking.updated_at >= moment) | (Booking.starts_at >= moment) | Booking.status.in_(list(busy))
         later = Booking.select(Booking.id).where(Booking.customer == C.id, recent)
         query = C.select(C.id).where(*_KEPT, C.created_at < moment, ~fn.EXISTS(later))
         return self.run(query.order_by(C.id).limit(limit))

@@ -72,12 +72,13 @@ def _rules() -> Any:
 
 
 def _bookings() -> Any:
+    """With their `contact`: whom a booking is for is told by it and the customer's columns together."""
     b = Booking
     query = b.select(
         b.id.alias("cursor"), b.reference, Shop.slug.alias("shop"), b.status, b.urgency, D.slug.alias("model"),
         Customer.name.alias("customer_name"), Customer.email.alias("customer_email"),
         Customer.phone.alias("customer_phone"), b.starts_at, b.ends_at, b.currency, b.total, b.notes, b.created_at,
-        b.completed_at,
+        b.completed_at, b.contact,
     )  # fmt: skip
     return _after(query.join(Shop).switch(b).join(D).switch(b).join(Customer, JOIN.LEFT_OUTER), b.id)
 

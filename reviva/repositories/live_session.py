@@ -13,6 +13,7 @@ from reviva.models.booking import Booking
 from reviva.models.event import LiveSession
 from reviva.models.user import User
 from reviva.repositories.base import Repository
+from reviva.repositories.booking import about
 
 L, U, B = LiveSession, User, Booking
 
@@ -47,7 +48,7 @@ class LiveSessionRepository(Repository[LiveSession]):
     filters = {
         "open": lambda open: L.closed_at.is_null(open),
         "user": lambda user: L.user == user,
-        "reference": lambda reference: L.booking.in_(B.select(B.id).where(B.reference == reference)),
+        "reference": about(L.booking),
     }
     noun = "live session"
 

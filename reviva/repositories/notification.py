@@ -16,6 +16,7 @@ from reviva.database.statement import Among, Param, Row, Statement
 from reviva.models.booking import Booking
 from reviva.models.notification import Channel, Notification, NotificationStatus
 from reviva.repositories.base import Repository
+from reviva.repositories.booking import about
 
 N, B = Notification, Booking
 
@@ -102,7 +103,7 @@ class NotificationRepository(Repository[Notification]):
         "status": lambda statuses: N.status.in_(statuses),
         "channel": lambda channels: N.channel.in_(channels),
         "template": lambda template: N.template == template,
-        "reference": lambda reference: N.booking.in_(B.select(B.id).where(B.reference == reference)),
+        "reference": about(N.booking),
     }
 
     def add_all(self, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -130,6 +131,11 @@ class NotificationRepository(Repository[Notification]):
     def withdraw(self, booking: int, template: str) -> int:
         """Cancels a booking's messages of one kind that nobody is sending yet; returns how many."""
         return _WITHDRAW.run(self.database, booking=booking, template=template)
+
+    def readdress(self, booking: int, before: str, after: str | None) -> None:
+        """Lets a booking's messages to one address that nobody is sending yet go to another; without one, nowhere."""
+        waiting = (N.booking == booking) & (N.recipient == before) & (N.status == NotificationStatus.QUEUED)
+        self.update_many(waiting, **({"recipient": after} if after else {"status": NotificationStatus.CANCELLED}))
 
     def oldest_due(self) -> datetime | None:
         """When the message that waits for longest was to be sent; None when none waits."""

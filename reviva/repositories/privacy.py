@@ -12,7 +12,7 @@ from peewee import Database, Model, fn
 from reviva.database.ddl import backend
 from reviva.database.statement import Row
 from reviva.models.audit import ActorKind, Audit
-from reviva.models.booking import Booking, BookingHistory, BookingItem, IdempotencyKey
+from reviva.models.booking import OVER, Booking, BookingHistory, BookingItem, IdempotencyKey
 from reviva.models.customer import Customer
 from reviva.models.event import Event, LiveSession
 from reviva.models.notification import Notification, NotificationPreference, NotificationStatus
@@ -34,6 +34,8 @@ class Person:
     """Their addresses as they are compared."""
     bookings: list[int]
     references: list[str]
+    open: list[str]
+    """Those that have not ended."""
     users: list[int]
     staff: list[int]
     """Those of the users who work here."""
@@ -71,11 +73,14 @@ class PersonRepository:
             Booking.customer.is_null() & fn.LOWER(Booking.contact.cast("TEXT")).contains(f'"{known}"') for known in keys
         ]
         mine = reduce(or_, drafts, Booking.customer.in_(ids))
-        bookings = self._run(Booking.select(Booking.id, Booking.reference).where(mine).order_by(Booking.id))
+        bookings = self._run(
+            Booking.select(Booking.id, Booking.reference, Booking.status).where(mine).order_by(Booking.id)
+        )
         linked = [row["user_id"] for row in rows if row["user_id"] is not None]
         users = self._run(User.select(User.id, User.role).where(User.id.in_(linked) | User.email_key.in_(keys)))
         return Person(
             ids, keys, [row["id"] for row in bookings], [row["reference"] for row in bookings],
+            [row["reference"] for row in bookings if row["status"] not in OVER],
             [row["id"] for row in users], [row["id"] for row in users if row["role"] != Role.CUSTOMER], key is not None,
         )  # fmt: skip
 
@@ -186,5 +191,6 @@ def _choices(person: Person) -> Any:
 
 
 def _all(model: type[Model]) -> Any:
-    """Every column that tells the person something."""
-    return model.select(*[field for name, field in model._meta.fields.items() if name not in _HIDDEN])
+    """Every column that tells the person something, of rows in the order in which they were made."""
+    shown = model.select(*[field for name, field in model._meta.fields.items() if name not in _HIDDEN])
+    return shown.order_by(*model._meta.get_primary_keys())

@@ -8,9 +8,7 @@ from peewee import Database
 
 from reviva import signing
 from reviva.config import Settings
-from reviva.database import backup_schedule
-from reviva.database.pool import PooledPostgres
-from reviva.database.sqlite import KeptSQLite
+from reviva.database import backup_schedule, connection
 from reviva.services.audit import AuditService
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking import BookingService
@@ -85,7 +83,8 @@ class Services:
         self.login = LoginService(database, self.audit, self.sessions, self.passwords, throttle, self.links)
         self.users = UserService(database, self.audit, self.sessions, self.passwords, self.login)
         self.booking_tokens = BookingTokens(database, self.signer, self.audit)
-        self.customers = CustomerService(database, self.audit)
+        self.notifications = NotificationService(database)
+        self.customers = CustomerService(database, self.audit, self.notifications)
         self.preferences = PreferenceService(database, self.signer, self.audit)
         self.catalog = CatalogService(database)
         self.shops = ShopService(database)
@@ -97,19 +96,19 @@ class Services:
         self.shop_changes = ShopChangeService(database, self.audit, self.origins, self.figures)
         self.pricing_changes = PricingChangeService(database, self.audit)
         self.simulation = SimulationService(database, self.pricing_changes, self.shops)
-        self.notifications = NotificationService(database)
         self.deliveries = DeliveryService(database, self.audit)
         self.letters = LetterService(database, settings, self.signer, self.links)
         self.bookings = BookingService(
-            database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications
-        )
+            database, self.signer, self.audit, self.catalog, self.shops, self.pricing, self.notifications,
+            throttle if settings.rate_limit == "on" else None,
+        )  # fmt: skip
         self.drafts = BookingDrafts(self.bookings)
         self.booking_changes = BookingChanges(self.bookings, self.drafts, self.notifications)
         self.booking_work = BookingWork(self.bookings, self.drafts, self.figures)
         self.webhooks = WebhookService(database, self.signer, self.audit)
         self.webhook_deliveries = WebhookDeliveries(database, self.signer, self.audit)
         self.live = LiveService(database, self.sessions, self.booking_tokens)
-        self.privacy = PrivacyService(database, self.audit, throttle, settings.retention_months)
+        self.privacy = PrivacyService(database, self.audit, self.notifications, throttle, settings.retention_months)
         self.reports = ReportService(database, self.figures)
         self.housekeeping = Housekeeping(
             database, self.audit_seal, self.privacy, self.origins, self.drafts, self.figures, self.live
@@ -127,8 +126,7 @@ class Services:
 
     def start(self) -> None:
         """In a worker, before the first request: what goes on in the background begins."""
-        if isinstance(self.database, PooledPostgres):
-            self.database.start()
+        connection.begin(self.database)
         self.statements.start()
         self.housekeeping.start()
         self.backups.start()
@@ -147,5 +145,4 @@ class Services:
         self.backups.stop()
         self.housekeeping.stop()
         self.statements.stop()
-        if isinstance(self.database, PooledPostgres | KeptSQLite):
-            self.database.stop()
+        connection.end(self.database)

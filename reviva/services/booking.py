@@ -14,6 +14,7 @@ from reviva import clock
 from reviva.database.statement import Row
 from reviva.errors import Faults, NotFound
 from reviva.identity import e164
+from reviva.models.audit import ActorKind
 from reviva.models.booking import Status
 from reviva.models.shop import STEP_MINUTES
 from reviva.paging import ListQuery, Page
@@ -32,6 +33,7 @@ from reviva.services.idempotency import IdempotencyService, Replay
 from reviva.services.notification import NotificationService
 from reviva.services.pricing import Line, PricingService
 from reviva.services.shop import OpenShop, ShopService, job_end
+from reviva.services.throttle import ORDERS, Throttle
 from reviva.signing import Signer
 from reviva.words import joined
 
@@ -71,13 +73,14 @@ class Booked:
 class BookingService:
     def __init__(
         self, database: Database, signer: Signer, audit: AuditService, catalog: CatalogService, shops: ShopService,
-        pricing: PricingService, notifications: NotificationService,
+        pricing: PricingService, notifications: NotificationService, throttle: Throttle | None,
     ) -> None:  # fmt: skip
+        """Without `throttle`, whoever likes may book as much as they like."""
         self.database, self.signer = database, signer
         self.catalog, self.shops, self.pricing = catalog, shops, pricing
         self.bookings, self.customers = BookingRepository(database), CustomerRepository(database)
         self.benches, self.steps = Benches(database), BookingSteps(database, audit, notifications)
-        self.answers = IdempotencyService(database)
+        self.answers, self.throttle = IdempotencyService(database), throttle
 
     def quote(
         self, model: str, repairs: Sequence[str], urgency: str, shop: str | None, starts_at: datetime | None
@@ -111,7 +114,7 @@ class BookingService:
         return place, *wanted
 
     def book(self, actor: Actor, wish: Wish, replay: Replay | None = None) -> Booked:
-        """Books a repair. Raises `Invalid`, `SlotTaken`, `KeyReused` or `RequestInProgress`.
+        """Books a repair. Raises `Invalid`, `SlotTaken`, `KeyReused`, `RequestInProgress` or `TooManyRequests`.
 
         With `replay`, a request that was answered before gets that answer again.
         """
@@ -119,6 +122,7 @@ class BookingService:
         def work() -> Booked:
             if (known := self.replayed(replay)) is not None:
                 return known
+            self.admit(actor)
             place, device, lines, steps, phone = self.understood(wish, by_staff=actor.staff)
             minutes = sum(line.minutes for line in lines)
             benches = self.benches.free(place, steps)
@@ -192,6 +196,14 @@ class BookingService:
             if id is not None:
                 row |= {"id": id, "reference": reference, "version": 1}
 
+    def replace_items(self, booking: int, lines: Sequence[Line]) -> list[Row] | None:
+        """Puts priced lines in the place of a booking's items, and gives those back; None where they are the same."""
+        items = self.bookings.items(booking)
+        if items == list(map(booking_view.line_item, lines)):
+            return None
+        self.bookings.replace_items(booking, lines)
+        return items
+
     def read(self, reference: str, actor: Actor) -> View:
         """A booking whole. Raises `NotFound`, also where it is none of the actor's business."""
         return self.whole(self.seen(reference, actor), actor.staff)
@@ -231,6 +243,11 @@ class BookingService:
 
         return self.steps.unit(unit)
 
+    def admit(self, actor: Actor) -> None:
+        """Counts an order by somebody who did not log in. Raises `TooManyRequests` after very many from one address."""
+        if self.throttle and actor.kind is ActorKind.PUBLIC:
+            self.throttle.spend("order", actor.address, ORDERS)
+
     def replayed(self, replay: Replay | None) -> Booked | None:
         """What was answered to the same request before."""
         if replay is None or (answer := self.answers.first(replay)) is None:
@@ -259,6 +276,7 @@ def named(row: Row, wish: Wish, phone: str | None, place: OpenShop, device: Row)
     return row | {
         "shop_slug": place.shop.slug, "shop_name": place.shop.name, "shop_timezone": place.shop.timezone,
         "shop_address": place.shop.address, "shop_notice": place.shop.cancel_notice_minutes,
+        "shop_by_hand": place.shop.confirm_by_hand,
         "model_slug": device["slug"], "model_name": device["name"], "model_year": device["year"],
         "brand_slug": device["brand_slug"], "brand_name": device["brand_name"],
         "category_slug": device["category_slug"], "category_name": device["category_name"],

@@ -10,9 +10,9 @@ from reviva.models.booking import Status
 from reviva.services.actor import Actor
 from reviva.services.booking import BookingService, View
 from reviva.services.booking_bench import job_steps
+from reviva.services.booking_contact import addresses
 from reviva.services.booking_draft import BookingDrafts
 from reviva.services.booking_status import BEFORE, forbidden, override
-from reviva.services.booking_step import addresses
 from reviva.services.notification import NotificationService
 from reviva.services.shop import job_end
 

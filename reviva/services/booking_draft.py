@@ -16,13 +16,18 @@ from reviva.models.booking import Status, Urgency
 from reviva.services.actor import SYSTEM, Actor
 from reviva.services.booking import Booked, BookingService
 from reviva.services.booking_bench import check_ahead, job_steps
-from reviva.services.booking_view import has_lapsed, line_item, missing
+from reviva.services.booking_step import topic
+from reviva.services.booking_view import has_lapsed, missing
 from reviva.services.idempotency import Replay
 from reviva.services.pricing import LOCK_FOR, Line
 from reviva.services.shop import OpenShop, job_end
 from reviva.words import joined
 
 HOLD_FOR: Final = timedelta(minutes=15)
+HOLD_AT_MOST: Final = timedelta(hours=1)
+"""How long a draft may hold times in a day, counted from when it took the first: else whoever goes on changing it keeps
+a bench from everybody for ever. A time that it holds no more can still be confirmed while it is free."""
+HOLD_AGAIN_AFTER: Final = timedelta(days=1)
 FORGOTTEN_AFTER: Final = timedelta(days=7)
 """How long a draft waits for somebody to go on with it: it may hold a person's address, and there is no order."""
 MOST: Final = 200
@@ -33,12 +38,12 @@ Sent = Mapping[str, Any]
 
 BLANK: Final[Row] = {
     "shop_slug": None, "model_slug": "", "urgency": Urgency.STANDARD, "starts_at": None, "notes": "", "locale": "en",
-    "contact": {}, "held_until": None,
+    "contact": {}, "held_until": None, "held_since": None,
 }  # fmt: skip
 
 PLAIN: Final = ("urgency", "notes", "locale")
 TIMED: Final = frozenset({"starts_at", "repairs", "model", "shop"})
-"""What a draft's slot depends on: when one of them is sent, the slot is taken anew, for another 15 minutes.
+"""What a draft's slot depends on: when one of them is sent, the slot is taken anew, for another 15 minutes at most.
 
 One whose hold has lapsed is taken anew whatever is sent, but only if it is free: who did not ask for it again is not
 refused, but told by `missing`.
@@ -63,11 +68,12 @@ class BookingDrafts:
         self.bookings, self.customers = service.bookings, service.customers
 
     def start(self, actor: Actor, sent: Sent, replay: Replay | None = None) -> Booked:
-        """Begins a draft. Raises `Invalid`, `SlotTaken`, `KeyReused` or `RequestInProgress`."""
+        """Begins a draft. Raises what `BookingService.book` does."""
 
         def work() -> Booked:
             if (known := self.service.replayed(replay)) is not None:
                 return known
+            self.service.admit(actor)
             plan, now = self.plan(actor, BLANK, (), sent), clock.now()
             row = plan.columns | {"status": Status.DRAFT, "created_at": now, "updated_at": now}
             self.service.insert(row, plan.found_by)
@@ -86,8 +92,7 @@ class BookingDrafts:
 
         What changes nothing leaves it as it is, unless its prices are too old to confirm: then they are of today.
         """
-        items = self.bookings.items(row["id"])
-        plan = self.plan(actor, row, items, sent)
+        plan = self.plan(actor, row, self.bookings.items(row["id"]), sent)
         columns = plan.columns | {"search_text": joined([row["reference"][3:], *plan.found_by])}
         if plan.steps:
             columns["bench_id"] = self.take(row | plan.columns, plan)
@@ -95,10 +100,9 @@ class BookingDrafts:
             self.benches.slots.release(row["id"])
         elif has_lapsed(row):
             columns |= self.held_again(actor, row, plan)
-        same = all(row[name] == value for name, value in columns.items()) and items == list(map(line_item, plan.lines))
-        if same and not is_stale(row):
+        same = self.service.replace_items(row["id"], plan.lines) is None
+        if same and all(row[name] == value for name, value in columns.items()) and not is_stale(row):
             return
-        self.bookings.replace_items(row["id"], plan.lines)
         was = {name: row[name] for name in ("urgency", "total")}
         became = {name: columns[name] for name in was}
         self.steps.alter(actor, row, "booking.changed", "", was, became, **columns)
@@ -106,8 +110,10 @@ class BookingDrafts:
     def held_again(self, actor: Actor, row: Row, plan: Plan) -> Row:
         """Holds the time of a draft whose hold has lapsed once more, where it is still free; what changes."""
         try:
-            timed = timing(actor, plan.place, plan.lines, row["starts_at"])
-            bench = self.benches.move(row["id"], plan.place.benches, timed.pop("steps"), timed["held_until"])
+            timed = timing(actor, plan.place, plan.lines, row, row["starts_at"])
+            if not (steps := timed.pop("steps")):
+                return {}
+            bench = self.benches.move(row["id"], plan.place.benches, steps, timed["held_until"])
         except (Invalid, SlotTaken):
             return {}
         return timed | {"bench_id": bench}
@@ -154,6 +160,9 @@ class BookingDrafts:
         row = self.bookings.locked(reference)
         if row is not None and row["status"] == Status.DRAFT and row["updated_at"] < untouched_since:
             self.bookings.delete(row["id"])
+            # Who was told that it began, a webhook's receiver, must not keep it for ever. A hold's end is told by
+            # `held_until` beforehand, and by the free times.
+            self.steps.events.add("booking.status", topic(row), {"from": row["status"], "to": Status.CANCELLED})
             self.steps.audit.forget(self.steps.audit.rows.about("booking", [reference]))
             self.steps.audit.record(SYSTEM, "booking.forget", "booking", reference, before={"status": row["status"]})
 
@@ -184,7 +193,7 @@ class BookingDrafts:
         elif quote := sent.get("quote"):
             faults.of(lambda: self.service.pricing.opened(quote))
         if named and TIMED & sent.keys() and ("starts_at" in sent or not has_lapsed(known)):
-            timed = faults.of(lambda: timing(actor, place, lines or (), starts_at))
+            timed = faults.of(lambda: timing(actor, place, lines or (), known, starts_at))
         elif sent.get("starts_at"):
             faults.of(lambda: check_ahead(starts_at))
         faults.check()
@@ -228,13 +237,18 @@ def is_stale(row: Row) -> bool:
     return bool(row["updated_at"] <= clock.now() - LOCK_FOR)
 
 
-def timing(actor: Actor, place: OpenShop, lines: Sequence[Line], starts_at: datetime | None) -> Row:
-    """The columns of a draft's slot, and `steps`: one step of the grid while nobody knows what is to be done."""
+def timing(actor: Actor, place: OpenShop, lines: Sequence[Line], known: Row, starts_at: datetime | None) -> Row:
+    """The columns of a draft's slot, and `steps`: one step of the grid while nobody knows what is to be done, none
+    where the draft has held times for as long as it may."""
     if starts_at is None:
         return {"starts_at": None, "ends_at": None, "held_until": None, "bench_id": None, "steps": []}
     minutes = sum(line.minutes for line in lines) or place.shop.grid_minutes
     steps = job_steps(place, starts_at, minutes, by_staff=actor.staff)
-    return {
-        "starts_at": starts_at.astimezone(UTC), "ends_at": job_end(steps, minutes), "steps": steps,
-        "held_until": clock.now() + HOLD_FOR,
-    }  # fmt: skip
+    timed = {"starts_at": starts_at.astimezone(UTC), "ends_at": job_end(steps, minutes)}
+    now, since = clock.now(), known["held_since"]
+    if since is None or since <= now - HOLD_AGAIN_AFTER:
+        since = now
+    until = min(now + HOLD_FOR, since + HOLD_AT_MOST)
+    if until <= now:
+        return timed | {"held_until": None, "bench_id": None, "steps": []}
+    return timed | {"held_until": until, "held_since": since, "steps": steps}

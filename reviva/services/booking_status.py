@@ -8,6 +8,7 @@ from typing import Any, Final
 from reviva import clock
 from reviva.database.statement import Row
 from reviva.errors import StepForbidden, TooLate
+from reviva.models.booking import OVER
 from reviva.models.booking import Status as S
 from reviva.services.actor import Actor
 
@@ -34,31 +35,45 @@ OWN: Final[dict[S, tuple[S, ...]]] = {
 }
 """The steps that a customer can make of their own booking."""
 
-OVER: Final = frozenset({S.COMPLETED, S.CANCELLED, S.NO_SHOW})
-"""A booking that comes to one of these gives back what is left of its bench's time."""
-
 BEFORE: Final = frozenset({S.PENDING, S.CONFIRMED})
 """The device has not come yet: the appointment can move, and its customer can call it off."""
 
+HERE: Final = frozenset(S) - OVER - BEFORE - {S.DRAFT}
+"""The shop has the device."""
 
-def check_step(row: Row, after: str, staff: bool) -> None:
+
+def check_step(row: Row, after: S, staff: bool) -> None:
     """Raises `StepForbidden`, which names the allowed steps, where a booking can't come to `after` from where it is."""
-    if after not in NEXT[S(row["status"])]:
+    if after not in NEXT[S(row["status"])] or not possible(row, after):
         raise forbidden(row, after, staff)
 
 
 def allowed(row: Row, staff: bool) -> list[S]:
     """What a booking can become now, by staff or by its customer."""
-    steps = (NEXT if staff else OWN).get(S(row["status"]), ())
-    return [step for step in steps if staff or step is not S.CANCELLED or not too_late(row)]
+    steps = [step for step in (NEXT if staff else OWN).get(S(row["status"]), ()) if possible(row, step)]
+    return steps if staff else [step for step in steps if not the_shops(row, step)]
+
+
+def possible(row: Row, after: S) -> bool:
+    """Whether a step of the table makes sense by now: nobody fails to come before it is time, and a draft waits for the
+    shop's word only where that confirms by hand."""
+    if after is S.NO_SHOW:
+        return bool(row["starts_at"] <= clock.now())
+    return after is not S.PENDING or bool(row["shop_by_hand"])
+
+
+def the_shops(row: Row, step: S) -> bool:
+    """Whether a step that customers can make elsewhere is here the shop's alone."""
+    return too_late(row) if step is S.CANCELLED else step is S.CONFIRMED and bool(row["shop_by_hand"])
 
 
 def forbidden(row: Row, after: str, staff: bool) -> StepForbidden:
     """Why somebody can't make a booking `after`, naming what they can make it."""
     steps = allowed(row, staff)
     ended = "it has ended" if row["status"] in OVER else "call the shop"
+    when = " before the appointment begins" if after == S.NO_SHOW and row["status"] == S.CONFIRMED else ""
     names = f"next may be: {', '.join(steps)}" if steps else ended
-    return StepForbidden(f"A booking that is {row['status']} can't be {after}; {names}.", allowed=steps)
+    return StepForbidden(f"A booking that is {row['status']} can't be {after}{when}; {names}.", allowed=steps)
 
 
 def too_late(row: Row) -> bool:

@@ -11,14 +11,15 @@ from reviva import clock
 from reviva.database.statement import Row
 from reviva.database.units import retrying
 from reviva.errors import NotFound, VersionConflict
-from reviva.models.booking import Status
+from reviva.models.booking import OVER, Status
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.event import EventRepository
 from reviva.repositories.slot import SlotRepository
 from reviva.services.access import reach
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
-from reviva.services.booking_status import OVER, check_step
+from reviva.services.booking_contact import addresses, corrected
+from reviva.services.booking_status import check_step
 from reviva.services.calendar import STEP
 from reviva.services.notification import NotificationService
 
@@ -86,6 +87,15 @@ class BookingSteps:
         self.events.add(kind, topic(row), {"status": row["status"], "version": row["version"]})
         self.audit.record(actor, kind, "booking", row["reference"], before=was, after=became)
 
+    def contact(self, actor: Actor, row: Row, new: Mapping[str, str | None], note: str = "") -> None:
+        """Says of a locked booking whom it is for by another name, address or number."""
+        columns, was = corrected(row, new), {"contact": row["contact"] or {}}
+        became = {"contact": columns["contact"]}
+        if became != was:
+            self.alter(actor, row, "booking.changed", note, was, became, **columns)
+        elif columns["search_text"] != row["search_text"]:
+            self._write(row, columns)
+
     def record(
         self, actor: Actor, row: Row, before: str | None, email: str | None, phone: str | None, *, note: str = "",
         facts: Mapping[str, Any] | None = None,
@@ -113,11 +123,6 @@ class BookingSteps:
         columns["updated_at"] = clock.now()
         self.bookings.update(row["id"], **columns)
         row |= {**columns, "version": row["version"] + 1}
-
-
-def addresses(row: Row) -> tuple[str | None, str | None]:
-    """Where a booking's customer is reached: their own e-mail address, and the number they gave for this booking."""
-    return row["customer_email"], (row["contact"] or {}).get("phone") or row["customer_phone"]
 
 
 def topic(row: Row) -> str:

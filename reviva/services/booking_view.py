@@ -9,6 +9,7 @@ from reviva import clock
 from reviva.database.statement import Row
 from reviva.models.booking import Status
 from reviva.money import Money
+from reviva.services import booking_contact
 from reviva.services.booking_status import allowed
 from reviva.services.pricing import Line
 
@@ -56,7 +57,7 @@ def summary(row: Row, items: Sequence[Row], staff: bool = False) -> dict[str, An
             "timezone": row["shop_timezone"],
             "address": row["shop_address"],
         },
-        "customer": contact(row, staff),
+        "customer": booking_contact.shown(row, staff),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
         "version": row["version"],
@@ -65,17 +66,6 @@ def summary(row: Row, items: Sequence[Row], staff: bool = False) -> dict[str, An
         known = row["assigned_to_id"] is not None
         shown_booking["assigned_to"] = {"id": row["assigned_to_id"], "name": row["assigned_name"]} if known else None
     return shown_booking
-
-
-def contact(row: Row, staff: bool) -> dict[str, Any]:
-    """Whom a booking is for.
-
-    Staff see the customer as the shop knows them, others only what was said for this booking: whoever books under
-    somebody's e-mail address must not learn their name or number.
-    """
-    if not row["contact"] or (staff and row["customer_id"] is not None):
-        return {name: row[f"customer_{name}"] for name in ("name", "email", "phone")}
-    return {name: row["contact"].get(name) for name in ("name", "email", "phone")}
 
 
 def has_lapsed(row: Row) -> bool:

@@ -7,20 +7,20 @@ from typing import Any, Final
 
 from reviva.database.statement import Row
 from reviva.errors import Conflict, Fault, Invalid, RevivaError, SlotTaken, Unavailable
-from reviva.models.booking import Status
+from reviva.identity import e164
+from reviva.models.booking import OVER, Status
 from reviva.models.pricing import RuleKind
 from reviva.models.user import Role
 from reviva.repositories.user import UserRepository
 from reviva.services.actor import Actor
 from reviva.services.booking import BookingService, View
 from reviva.services.booking_draft import BookingDrafts, Sent
-from reviva.services.booking_status import BEFORE, OVER, forbidden, override
-from reviva.services.booking_view import line_item
+from reviva.services.booking_status import BEFORE, forbidden, override
 from reviva.services.figure import FigureService
 from reviva.services.pricing import Line
 from reviva.services.shop import OpenShop, job_end
 
-AT_ANY_TIME: Final = frozenset({"repairs", "items", "notes"})
+AT_ANY_TIME: Final = frozenset({"repairs", "items", "notes", "customer"})
 """What staff can change of a booking; the rest only of a draft."""
 
 
@@ -79,7 +79,7 @@ class BookingWork:
         return self.service.change(actor, reference, version, work)
 
     def amend(self, actor: Actor, reference: str, sent: Sent, version: int | None = None) -> View:
-        """Goes on with a draft; for staff, changes what is to be repaired, and the notes, of any booking."""
+        """Goes on with a draft; for staff, changes repairs, notes, and the name and number to go by, of any."""
 
         def work(row: Row) -> None:
             if row["status"] == Status.DRAFT and "items" not in sent:
@@ -99,6 +99,8 @@ class BookingWork:
             raise Invalid(Fault(name, "only a draft's can be changed", "not-a-draft") for name in late)
         columns: dict[str, Any] = {} if sent.get("notes") in (None, row["notes"]) else {"notes": sent["notes"]}
         wanted = self.wanted(sent)
+        if sent.get("customer"):
+            self.steps.contact(actor, row, self.contact(row, sent["customer"]), "Contact changed")
         if wanted is not None:
             if row["status"] in OVER:
                 raise Conflict(f"What was repaired can't be changed of a booking that is {row['status']}.")
@@ -109,6 +111,13 @@ class BookingWork:
         was, became = ({name: each[name] for name in told} for each in (row, columns))
         note = "Repairs changed" if "total" in columns else "Notes changed"
         self.steps.alter(actor, row, "booking.changed", note, was, became, **columns)
+
+    def contact(self, row: Row, sent: Sent) -> Sent:
+        """Another name or number to go by for a booking, as it is kept. Raises `Invalid`."""
+        if "email" in sent:
+            raise Invalid.field("customer.email", "an address is its customer's: change it there", "not-a-draft")
+        country = self.service.shops.open(row["shop_slug"]).shop.country
+        return {**sent, **({"phone": e164(sent["phone"], country, "customer.phone")} if sent.get("phone") else {})}
 
     def wanted(self, sent: Sent) -> dict[str, int | None] | None:
         """The repairs that were sent, each with the price it is set to by hand, if it is; None for none sent."""
@@ -131,20 +140,19 @@ class BookingWork:
         lines = self.service.pricing.price(device, offers, place.shop, row["urgency"], row["starts_at"])
         for line in lines:
             set_price(line, wanted[line.slug])
-        if self.bookings.items(row["id"]) == list(map(line_item, lines)):
+        before = self.service.replace_items(row["id"], lines)
+        if before is None:
             return {}
-        columns = self.retime(row, place, lines)
-        self.bookings.replace_items(row["id"], lines)
-        return {**columns, "total": sum(line.price for line in lines)}
+        return {**self.retime(row, place, before, lines), "total": sum(line.price for line in lines)}
 
-    def retime(self, row: Row, place: OpenShop, lines: Sequence[Line]) -> dict[str, Any]:
+    def retime(self, row: Row, place: OpenShop, items: Sequence[Row], lines: Sequence[Line]) -> dict[str, Any]:
         """Makes a booking's time fit its repairs. Raises `SlotTaken`.
 
         Once the device is here, a job that gets longer has more of its bench only where nobody else has it: the work
         is done all the same.
         """
         minutes = sum(line.minutes for line in lines)
-        before = sum(item["minutes"] for item in self.bookings.items(row["id"]))
+        before = sum(item["minutes"] for item in items)
         begun = row["status"] not in BEFORE
         if minutes == before or (begun and minutes < before):
             return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from peewee import Database
 
@@ -15,12 +15,17 @@ from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.preference import PreferenceRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.booking_step import BookingSteps
+from reviva.services.notification import NotificationService
 from reviva.words import joined
+
+CONTACT: Final = frozenset({"name", "email", "phone"})
 
 
 class CustomerService:
-    def __init__(self, database: Database, audit: AuditService) -> None:
+    def __init__(self, database: Database, audit: AuditService, notifications: NotificationService) -> None:
         self.database, self.audit = database, audit
+        self.steps = BookingSteps(database, audit, notifications)
         self.customers, self.preferences = CustomerRepository(database), PreferenceRepository(database)
 
     def find_or_make(self, email: str, name: str, phone: str | None, locale: str, region: str) -> int:
@@ -46,6 +51,7 @@ class CustomerService:
     def change(self, actor: Actor, id: int, version: int | None = None, **sent: Any) -> Row:
         """Changes the fields sent, of email, name, phone, locale, marketing_consent and notes.
 
+        Name and number given with an open booking follow where they were the same: what was wrong is wrong there too.
         Raises `NotFound`, `VersionConflict`, `Conflict` where another customer has the address, and `Invalid`.
         """
         if sent.get("phone"):
@@ -59,7 +65,19 @@ class CustomerService:
             if changed:
                 was = {name: before[name] for name in changed}
                 self.audit.record(actor, "customer.change", "customer", id, before=was, after=changed)
+            for reference in self.steps.bookings.open_of(id) if CONTACT & changed.keys() else ():
+                self._follow(actor, reference, before, changed)
             return self.get(id)
+
+    def _follow(self, actor: Actor, reference: str, before: Row, changed: dict[str, Any]) -> None:
+        """Lets an open booking, and the messages that wait to be sent about it, follow a customer's change."""
+        row = self.steps.bookings.locked(reference)
+        assert row is not None
+        given = row["contact"] or {}
+        same = [name for name in ("name", "phone") if name in changed and given.get(name) == before[name]]
+        self.steps.contact(actor, row, {name: changed[name] for name in same})
+        for name in {"email", "phone"} & changed.keys():
+            self.steps.notifications.readdress(row["id"], before[name], changed[name])
 
     def merge(self, actor: Actor, id: int, other: int) -> Row:
         """Makes `other`'s bookings `id`'s, fills what `id` lacks, and lets `other`'s address lead to `id` from now on.

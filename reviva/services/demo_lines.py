@@ -17,7 +17,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from reviva.database.bulk import NULL, Shape, escape
-from reviva.services.booking_status import OVER
+from reviva.models.booking import OVER
 from reviva.services.calendar import DAY
 from reviva.services.demo_history import A_DAY, HOUR, MINUTE, STEP, Appointment, Plan, Step, appointments, steps, story
 from reviva.services.demo_pool import Person, person

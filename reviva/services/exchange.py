@@ -21,6 +21,7 @@ from reviva.repositories.exchange import ExchangeRepository
 from reviva.services import exchange_batch, exchange_rows
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.booking_contact import whom
 from reviva.services.catalog_change import CatalogChangeService
 from reviva.services.exchange_rows import ModelRow, PriceRow, RuleRow, written
 from reviva.services.pricing_change import PricingChangeService
@@ -123,17 +124,25 @@ class ExchangeService:
 
     def dump(self, kind: str, out: TextIO, *, as_json: bool = False) -> int:
         """Writes every row, as CSV that is safe to open in a spreadsheet or as one JSON array; returns how many."""
-        rows, count = self.rows.every(kind), 0
+        rows, count = map(named, self.rows.every(kind)), 0
         if as_json:
             for count, row in enumerate(rows, 1):  # it is returned
                 out.write(("[" if count == 1 else ",") + "\n" + orjson.dumps(shown(row)).decode())
             out.write("\n]\n" if count else "[]\n")
             return count
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.rows.columns(kind))
+        writer.writerow(name for name in self.rows.columns(kind) if name != "contact")
         for count, row in enumerate(rows, 1):  # noqa: B007  # it is returned
             writer.writerow([written(value) for value in row.values()])
         return count
+
+
+def named(row: Row) -> Row:
+    """A booking under whom it is for; any other row as it is."""
+    if "contact" in row:
+        row |= {f"customer_{name}": value for name, value in whom(row).items()}
+        del row["contact"]
+    return row
 
 
 def shown(row: Mapping[str, Any]) -> Row:

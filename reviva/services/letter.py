@@ -21,6 +21,7 @@ from reviva.repositories.booking import BookingRepository
 from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.preference import PreferenceRepository
 from reviva.repositories.shop import ShopRepository
+from reviva.services.booking_contact import whom
 from reviva.services.booking_token import make_token
 from reviva.services.notification import CAUSED, REMIND_BY_MAIL, REMINDER
 from reviva.services.one_time import OneTimeLinks
@@ -122,7 +123,7 @@ class LetterService:
             raise Unwanted(GONE)
         token = make_token(self.signer, reference, row["token_serial"])
         return {
-            "reference": reference, "status": row["status"], "name": row["customer_name"] or "",
+            "reference": reference, "status": row["status"], "name": whom(row)["name"] or "",
             "device": called(row["brand_name"], row["model_name"]), "starts_at": row["starts_at"],
             "repairs": [item["name"] for item in self.bookings.items_of([row["id"]]).get(row["id"], [])],
             "total": row["total"], "currency": row["currency"], "shop": shop,

@@ -42,6 +42,10 @@ class NotificationService:
         """Withdraws a booking's reminders, whose time or reason is gone."""
         self.notifications.withdraw(booking, REMINDER)
 
+    def readdress(self, booking: int, before: str | None, after: str | None) -> None:
+        """Sends what waits for one address about a booking to another, or to nobody."""
+        self.notifications.readdress(booking, before or "", after)
+
     def row(self, booking: Row, channel: Channel, template: str, recipient: str, due_at: datetime) -> dict[str, Any]:
         """A message about a booking as the table keeps it."""
         return {

@@ -8,13 +8,18 @@ from typing import Any
 from peewee import Database
 
 from reviva import clock
-from reviva.errors import NotFound
+from reviva.database.statement import Row
+from reviva.errors import Conflict, NotFound
 from reviva.identity import email_key
+from reviva.models.booking import OVER, Status
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.privacy import Person, PersonRepository
 from reviva.repositories.user import UserRepository
 from reviva.services.actor import SYSTEM, Actor
 from reviva.services.audit import AuditService
+from reviva.services.booking_status import HERE
+from reviva.services.booking_step import BookingSteps
+from reviva.services.notification import NotificationService
 from reviva.services.throttle import Throttle
 from reviva.services.user import keep_an_admin
 
@@ -25,9 +30,11 @@ BATCH = 50
 
 class PrivacyService:
     def __init__(
-        self, database: Database, audit: AuditService, throttle: Throttle, retention_months: int = 0
+        self, database: Database, audit: AuditService, notifications: NotificationService, throttle: Throttle,
+        retention_months: int = 0,
     ) -> None:  # fmt: skip
         self.database, self.audit, self.retention_months = database, audit, retention_months
+        self.steps = BookingSteps(database, audit, notifications)
         self.throttle, self.users = throttle, UserRepository(database)
         self.customers, self.persons = CustomerRepository(database), PersonRepository(database)
 
@@ -43,20 +50,45 @@ class PrivacyService:
         """Erases people, and whoever was merged into them, in every table; the bookings stay, as nobody's.
 
         Who is named by an address goes also from among the users; of who is named by a customer's id, the customer
-        does. Done twice it changes nothing. Raises `NotFound`, and `Conflict` for the last admin.
+        does. Done twice it changes nothing.
+
+        Appointments to come are called off with them: nobody would know who comes, and a bench would wait in vain.
+        While the shop has a device of theirs it refuses: it must know to whom it gives that back, and until then the
+        law lets it (GDPR, article 17: what is still needed for what it was given for). Raises `NotFound`, and
+        `Conflict` that names those bookings, or for the last admin.
         """
         for who in whom:
             with self.database.atomic():
                 person, about = self._trace(who)
                 for id in person.accounts:
                     keep_an_admin(self.users.lock_admins(), id)
+                ahead = self._ahead(person)
                 self.audit.forget(self.persons.audited(person))
                 self.persons.erase(person, clock.now())
                 self.throttle.forget(person.keys)
+                for reference in ahead:  # only now, so that nobody is written to
+                    self.steps.go(actor, self._locked(reference), Status.CANCELLED)
                 self._record(actor, "anonymize", person, about)
         with self.database.atomic():
             self.persons.scrub()
         self.persons.empty_log()
+
+    def _ahead(self, person: Person) -> list[str]:
+        """The references of their bookings for which nothing was brought yet; nobody else changes those meanwhile.
+
+        Raises `Conflict` where the shop has a device of theirs.
+        """
+        rows = [self._locked(reference) for reference in person.open]
+        if here := [row["reference"] for row in rows if row["status"] in HERE]:
+            raise Conflict(
+                f"The shop has a device of theirs: complete or cancel {', '.join(here)} first.", bookings=here
+            )
+        return [row["reference"] for row in rows if row["status"] not in OVER]
+
+    def _locked(self, reference: str) -> Row:
+        row = self.steps.bookings.locked(reference)
+        assert row is not None
+        return row
 
     def _trace(self, who: int | str) -> tuple[Person, int]:
         """A customer's id or an address: their traces, and the id to file it under (0: none). Raises `NotFound`."""
@@ -82,7 +114,7 @@ class PrivacyService:
         """Erases those who have had nothing to do with the shop for as long as the settings say; returns how many."""
         if not self.retention_months:
             return 0
-        silent = self.customers.silent_since(clock.now() - self.retention_months * MONTH, BATCH)
+        silent = self.customers.silent_since(clock.now() - self.retention_months * MONTH, HERE, BATCH)
         if silent:
             self.anonymize(SYSTEM, *[row["id"] for row in silent])
         return len(silent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
@@ -11,6 +11,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.errors import TooManyRequests
+from reviva.identity import household, is_public
 from reviva.repositories.throttle import ThrottleRepository
 from reviva.signing import Signer
 
@@ -35,6 +36,10 @@ class Patience:
 
 ACCOUNT = Patience(free=8, locked=20)
 ADDRESS = Patience(free=200, locked=400)
+
+ORDERS = ((timedelta(hours=1), 60), (timedelta(days=1), 200))
+"""How many bookings and drafts one address may begin: more than a family or a school behind it ever does, and a small
+part of what a shop's weeks ahead have room for."""
 
 
 class Throttle:
@@ -66,3 +71,19 @@ class Throttle:
         if wait:
             self.counts.block(key, now + wait)
         return failures >= patience.locked
+
+    def spend(self, kind: str, address: str, allowance: Sequence[tuple[timedelta, int]]) -> None:
+        """Counts what a client began, in each span of time; the caller has the transaction open, so that what fails in
+        the end is not counted. Raises `TooManyRequests` where a span's number is reached.
+
+        Only addresses of the internet are counted: one of the house is the shop's own counter, or a proxy that no
+        setting names, behind which are all customers, whom one of them could keep from booking.
+        """
+        now, client = clock.now(), household(address)
+        if not is_public(client):
+            return
+        for span, most in allowance:
+            number, passed = divmod(now.timestamp(), span.total_seconds())
+            if self.counts.tried(self.key(kind, f"{client} {span} {number}"), now, now - span) > most:
+                wait = ceil(span.total_seconds() - passed)
+                raise TooManyRequests(wait, "So many bookings were made from your address: call the shop.")

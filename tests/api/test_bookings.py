@@ -229,8 +229,61 @@ def test_whoever_books_under_anothers_address_does_not_learn_who_that_is(town: T
     stranger = book(town, customer={"name": "X", "email": "ada@example.com"})
     seen = town.web.get(path(stranger), stranger["token"]).json["customer"]
     assert seen == {"name": "X", "email": "ada@example.com", "phone": None}
-    known = town.ask("technician", "GET", path(stranger)).json["customer"]
-    assert known == {"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+447400123456"}
+
+
+def test_staff_see_and_find_whom_each_booking_is_for_whoever_else_has_the_address(town: Town) -> None:
+    ada = {"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+447400123456"}
+    first, second = book(town, customer=ada), book(town, customer={**ada, "name": "Bob", "phone": "+447400654321"})
+    third = book(town, starts_at=soon(4), customer={"name": "Cy", "email": "ada@example.com"})
+    seen = [town.ask("technician", "GET", path(each)).json["customer"] for each in (first, second, third)]
+    assert [(each["name"], each["phone"][-6:]) for each in seen] == [
+        ("Ada Lovelace", "123456"), ("Bob", "654321"), ("Cy", "123456"),  # where none was given, what is known
+    ]  # fmt: skip
+    listed = town.ask("technician", "GET", "/api/bookings?q=bob").json["items"]
+    assert [(each["reference"], each["customer"]) for each in listed] == [(second["reference"], seen[1])]
+    assert len(town.ask("technician", "GET", "/api/customers?q=ada%40example.com").json["items"]) == 1
+
+
+def test_staff_correct_whom_a_booking_is_for_and_nobody_else_does(town: Town) -> None:
+    view = book(town)
+    sent = {"customer": {"name": "Bob", "phone": "07400 654321"}}
+    assert town.web.call("PATCH", path(view), sent, token=view["token"]).status == 409
+    changed = town.ask("technician", "PATCH", path(view), sent).json
+    assert changed["customer"] == {"name": "Bob", "email": "ada@example.com", "phone": "+447400654321"}
+    assert changed["history"][-1]["note"] == "Contact changed"
+    assert town.ask("technician", "GET", "/api/bookings?q=bob").json["items"][0]["reference"] == view["reference"]
+    same = town.ask("technician", "PATCH", path(view), sent).json
+    assert same["version"] == changed["version"]
+    for wrong in ({"email": "b@example.com"}, {"phone": "12"}):
+        refused = town.ask("technician", "PATCH", path(view), {"customer": wrong})
+        assert (refused.status, refused.json["errors"][0]["field"]) == (422, f"customer.{next(iter(wrong))}")
+
+
+def test_an_address_of_the_internet_begins_so_many_bookings_and_staff_any_number(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reviva.services.booking.ORDERS", ((timedelta(hours=1), 2), (timedelta(days=1), 3)))
+    town = build_town(database_url, rate_limit="on")
+    with town.services.database.connection_context():
+        furnish(town.services.database, benches=2)
+    sent = {"model": MODEL, "shop": "shop", "draft": True}
+
+    def ask(address: str, body: dict[str, Any] = sent, who: str = "nobody", **headers: str) -> Any:
+        return town.web.call("POST", "/api/bookings", body, token=town.token(who), address=address, headers=headers)
+
+    with clock.frozen(datetime(2026, 3, 2, 9, 50, tzinfo=UTC)):
+        assert ask("2606:4700::1", {**sent, "repairs": ["nothing"]}).status == 422
+        assert [ask(f"2606:4700::{n}", **{"Idempotency-Key": f"{n}"}).status for n in (1, 2)] == [201, 201]
+        refused = ask("2606:4700::3")
+        assert (refused.status, refused.header("Retry-After")) == (429, "600")
+        assert ask("2606:4700::1", **{"Idempotency-Key": "1"}).status == 201
+        for free in ("8.8.8.8", "127.0.0.1", "127.0.0.1", "192.168.1.7", "192.168.1.7", "192.168.1.7"):
+            assert ask(free).status == 201
+        assert ask("2606:4700::1", who="technician").status == 201
+    with clock.frozen(datetime(2026, 3, 2, 10, 1, tzinfo=UTC)):
+        wish = whole(shop="shop", starts_at="2026-03-03T10:00:00Z")
+        assert ask("2606:4700::9", wish).status == 201
+        assert ask("2606:4700::9", wish).header("Retry-After") == str((24 - 10) * 3600 - 60)
 
 
 def test_the_list_is_filtered_sorted_and_searched(town: Town) -> None:

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from peewee import Database
 
+from reviva import clock
 from reviva.errors import Conflict, Invalid, KeyReused, NotFound, SlotTaken, StepForbidden, VersionConflict
 from reviva.models.audit import ActorKind
+from reviva.models.booking import Status
 from reviva.services import Services
 from reviva.services.actor import Actor
 from reviva.services.booking import Wish
@@ -174,6 +176,33 @@ def test_the_next_step_of_a_draft_whose_time_is_gone_is_kept_and_says_so(service
     assert confirm(services, other)["starts_at"] == at(10)
 
 
+def test_a_draft_that_is_changed_again_and_again_holds_times_for_an_hour_and_no_longer(
+    services: Services, travel: Travel
+) -> None:
+    view = draft(services)
+    for n in range(1, 6):
+        travel(minutes=10)
+        view = patch(services, view, starts_at=at(10 + n % 2), notes=f"{n}")
+        assert view["held_until"] == NOW + timedelta(minutes=min(10 * n + 15, 60))
+    travel(minutes=10)
+    for sent in ({"notes": "still here"}, {"starts_at": at(14)}, {"repairs": ["battery"]}):
+        view = patch(services, view, **sent)
+        assert (view["held_until"], view["missing"]) == (None, ["starts_at"])
+    assert slots(services.database) == []
+    booked(services, starts_at=at(14))
+    with pytest.raises(SlotTaken):
+        confirm(services, view)
+    assert patch(services, view, starts_at=at(15))["starts_at"] == at(15)
+    assert confirm(services, view)["status"] == "confirmed"
+
+
+def test_who_comes_back_to_a_draft_the_next_day_has_times_held_again(services: Services, travel: Travel) -> None:
+    view = draft(services)
+    travel(hours=24)
+    view = patch(services, view, starts_at=at(15))
+    assert (view["held_until"], view["missing"]) == (clock.now() + timedelta(minutes=15), [])
+
+
 def test_a_hold_is_kept_while_it_is_alive_even_where_it_would_be_too_soon_to_book(
     services: Services, travel: Travel
 ) -> None:
@@ -247,6 +276,19 @@ def test_prices_of_yesterday_must_be_looked_at_again(services: Services, travel:
     assert confirm(services, view)["status"] == "confirmed"
 
 
+def test_a_draft_names_the_step_that_confirming_it_takes(services: Services) -> None:
+    view = draft(services)
+    for actor in (holder(view), STAFF):
+        assert services.bookings.read(view["reference"], actor)["next_statuses"] == ["confirmed", "cancelled"]
+    with pytest.raises(StepForbidden):
+        services.booking_work.set_status(STAFF, view["reference"], Status.PENDING)
+    services.database.execute_sql("UPDATE shop SET confirm_by_hand = (1 = 1)")
+    assert services.bookings.read(view["reference"], holder(view))["next_statuses"] == ["pending", "cancelled"]
+    at_the_shop = ["pending", "confirmed", "cancelled"]
+    assert services.bookings.read(view["reference"], STAFF)["next_statuses"] == at_the_shop
+    assert services.booking_work.set_status(STAFF, view["reference"], Status.CONFIRMED)["status"] == "confirmed"
+
+
 def test_where_the_shop_confirms_by_hand_a_customer_waits(services: Services) -> None:
     services.database.execute_sql("UPDATE shop SET confirm_by_hand = (1 = 1)")
     view = booked(services)
@@ -300,6 +342,8 @@ def test_tidying_ends_holds_and_forgets_drafts_that_nobody_went_on_with(services
     with pytest.raises(NotFound):
         services.bookings.read(held["reference"], STAFF)
     assert scalar(services.database, "SELECT COUNT(*) FROM audit WHERE action = 'booking.forget'") == 1
+    told = services.live.events.missed(0, 99, 99, topic=f"booking:{held['reference']}")
+    assert [event["data"]["to"] for event in told if event["type"] == "booking.status"] == ["draft", "cancelled"]
     assert services.audit_seal.verify().ok
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from peewee import Database
 
+from reviva import clock
 from reviva.errors import Conflict, Invalid, NotFound, VersionConflict
 from reviva.paging import ListQuery
 from reviva.services import Services
 from tests.people import COMMAND, services_over
+from tests.workshop import CONTACT, STAFF, booked, furnish
 
 
 @pytest.fixture
@@ -154,3 +157,43 @@ def test_two_that_are_one_person_are_merged_and_both_addresses_lead_to_them(serv
     for pair in ((kept, other), (kept, kept)):
         with pytest.raises(Conflict):
             services.customers.merge(COMMAND, *pair)
+
+
+def test_what_is_corrected_is_so_in_open_bookings_and_in_what_waits_to_be_sent(database: Database) -> None:
+    """But not where somebody else gave a name and number of their own, nor what is over."""
+    furnish(database, benches=3)
+    services, day = services_over(database), (clock.now() + timedelta(days=4)).replace(hour=10, minute=0)
+    start = day.replace(second=0, microsecond=0)
+    over, own, others = (
+        booked(services, starts_at=start, customer={**CONTACT, **more})
+        for more in ({}, {}, {"name": "Bob", "phone": "+447400654321"})
+    )
+    services.booking_changes.cancel(STAFF, over["reference"])
+    id = services.customers.list(ListQuery()).items[0]["id"]
+    services.customers.change(STAFF, id, name="Ada L", phone="07400 999999", email="ada.l@example.com")
+    shown = [services.bookings.read(each["reference"], STAFF)["customer"] for each in (over, own, others)]
+    assert [(each["name"], each["phone"]) for each in shown] == [
+        ("Ada", "+447400123456"), ("Ada L", "+447400999999"), ("Bob", "+447400654321"),
+    ]  # fmt: skip
+    assert {each["email"] for each in shown} == {"ada.l@example.com"}
+    found = services.bookings.list(STAFF, ListQuery(filters={"q": "ada.l@example.com"})).items
+    assert {each["reference"] for each in found} == {own["reference"], others["reference"]}
+    waiting = database.execute_sql("SELECT DISTINCT recipient FROM notification WHERE status = 'queued' ORDER BY 1")
+    recipients = {row[0] for row in waiting.fetchall()} - {"ada@example.com"}
+    assert recipients == {"ada.l@example.com", "+447400999999", "+447400654321"}
+    kept = services.bookings.read(own["reference"], STAFF)
+    services.customers.change(STAFF, id, phone=None)
+    assert services.bookings.read(own["reference"], STAFF)["customer"]["phone"] is None
+    services.customers.change(STAFF, id, notes="likes tea")
+    assert services.bookings.read(own["reference"], STAFF)["version"] == kept["version"] + 1
+    sms = database.execute_sql(
+        "SELECT COUNT(*) FROM notification WHERE status = 'queued' AND recipient = '+447400999999'"
+    )
+    assert sms.fetchone()[0] == 0
+
+
+def test_the_notes_are_read_for_one_customer_and_not_for_a_list(services: Services) -> None:
+    id = make(services, "a@example.com", "Ada")
+    services.customers.change(COMMAND, id, notes="afraid of dogs")
+    assert services.customers.get(id)["notes"] == "afraid of dogs"
+    assert "notes" not in services.customers.list(ListQuery()).items[0]

@@ -13,7 +13,7 @@ import pytest
 
 from reviva.database.connection import open_database
 from reviva.errors import Invalid
-from reviva.models import DeviceModel
+from reviva.models import Booking, DeviceModel
 from reviva.paging import ListQuery
 from reviva.services import Services, exchange_rows
 from reviva.services.catalog_change import STAYS
@@ -324,3 +324,7 @@ def test_bookings_go_out_in_both_forms(services: Services) -> None:
     assert len(plain) == len(whole) == 50
     assert [row["reference"] for row in plain] == [row["reference"] for row in whole]
     assert {type(row["total"]) for row in whole} == {int}
+    query = Booking.update(contact={"name": "Bob", "phone": "+447400654321"})
+    query.where(Booking.reference == plain[7]["reference"]).bind(services.database).execute()
+    bob = list(csv.DictReader(io.StringIO(exported(services, "bookings"))))[7]
+    assert bob == {**plain[7], "customer_name": "Bob", "customer_phone": "'+447400654321"}

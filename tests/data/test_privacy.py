@@ -14,11 +14,13 @@ from reviva.database.ddl import backend
 from reviva.errors import Conflict, NotAuthenticated, NotFound
 from reviva.models import TABLES, BookingHistory, IdempotencyKey, LiveSession
 from reviva.models.audit import ActorKind
+from reviva.models.booking import Status
 from reviva.models.user import Role
 from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.actor import Actor
 from tests.people import COMMAND, make_booking, services_over
+from tests.workshop import STAFF
 
 NAME, EMAIL, PHONE, NOTE = "Quenby Zyxwvut", "quenby.zyx@example.com", "+447400123456", "her basset is called Fonzie"
 ADDRESS, DEVICE, SECOND = "198.51.100.77", "Zyxphone 9", "qzyx@second.example"
@@ -87,10 +89,27 @@ def test_an_erased_person_leaves_no_trace_and_the_shop_keeps_its_figures(service
     assert "Some Stranger" in left
     assert "the stranger's note" in left
     bookings = services.database.execute_sql("SELECT status, total FROM booking ORDER BY id").fetchall()
-    assert [tuple(row) for row in bookings] == [("confirmed", 9900), ("confirmed", 9900), ("draft", 9900)]
+    assert [tuple(row) for row in bookings] == [("confirmed", 9900), ("cancelled", 9900), ("cancelled", 9900)]
+    sent = services.database.execute_sql("SELECT COUNT(*) FROM notification WHERE template = 'booking_cancelled'")
+    assert sent.fetchone()[0] == 0, "there is nobody to write to"
     assert services.audit_seal.verify().ok
     with pytest.raises(NotFound):
         services.privacy.export(COMMAND, EMAIL)
+
+
+@pytest.mark.parametrize("who", [EMAIL, "the id"])
+def test_nobody_is_erased_while_the_shop_has_their_device(services: Services, who: str) -> None:
+    before = everything(services.database)
+    found = services.customers.customers.by_email(EMAIL)
+    assert found is not None
+    services.booking_work.set_status(STAFF, REFERENCE, Status.CHECKED_IN)
+    with pytest.raises(Conflict, match=REFERENCE) as caught:
+        services.privacy.anonymize(COMMAND, found.id if who == "the id" else who)
+    assert caught.value.members == {"bookings": [REFERENCE]}
+    assert services.bookings.read(DRAFT, STAFF)["status"] == "draft"
+    assert before.count(NOTE) == everything(services.database).count(NOTE)
+    services.booking_work.set_status(STAFF, REFERENCE, Status.CANCELLED)
+    services.privacy.anonymize(COMMAND, EMAIL)
 
 
 def test_on_sqlite_nothing_is_left_in_the_file_either(services: Services) -> None:
@@ -171,9 +190,15 @@ def test_the_silent_are_erased_when_their_time_is_over(services: Services, trave
     travel(days=700)
     assert services.privacy.forget_the_silent() == 0
     travel(days=40)
-    assert services.privacy.forget_the_silent() == 2
+    services.booking_work.set_status(STAFF, "RV-STRANGER", Status.CHECKED_IN)
+    put = "UPDATE booking SET updated_at = created_at WHERE reference = 'RV-STRANGER'"
+    services.database.execute_sql(put)
+    assert services.privacy.forget_the_silent() == 1, "whose device is here is not forgotten"
     assert "Quenby" not in str(services.customers.get(1))
     assert services.privacy.forget_the_silent() == 0
+    services.booking_work.set_status(STAFF, "RV-STRANGER", Status.CANCELLED)
+    services.database.execute_sql(put)
+    assert services.privacy.forget_the_silent() == 1
 
 
 def test_without_the_setting_nobody_is_erased(services: Services, travel: Callable[..., None]) -> None:

@@ -61,5 +61,5 @@ export async function one({ user, refresh }, at) {
       ["Total", each => money(each.total)], ["Status", each => badge(each.status)],
     ], theirs), user.permissions.includes("customers.erase") && h("details", {}, h("summary", {}, "Merge, export, erase"), merge,
       h("div", { className: "actions" }, action("Export all that is held", download), action("Erase this person", erase,
-        { ask: "Erase this person everywhere? This can't be undone.", className: "danger" })))))];
+        { ask: "Erase this person everywhere, and call off their appointments? This can't be undone.", className: "danger" })))))];
 }
