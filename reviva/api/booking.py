@@ -84,7 +84,7 @@ class DraftFields(Body):
     urgency: AnyUrgency | None = None
     shop: Slug | None = None
     starts_at: Appointment | None = Field(
-        None, description="Its slot is held for 15 minutes, and again with each later step while it is free, for an hour a day."
+        None, description="Its slot is held for 15 minutes, again with each later step while it is free, an hour a day."
     )
     customer: PartOfContact | None = None
     notes: Notes | None = None
@@ -160,9 +160,10 @@ def make_quote(call: Call) -> dict[str, Any]:
 
 
 def list_slots(call: Call) -> dict[str, Any]:
-    """The times at which a bench is free for some repairs."""
+    """The times at which a bench is free for some repairs; for staff without the shop's lead time."""
     query: AvailabilityQuery = call.query
-    zone, slots = call.services.bookings.times(query.model, query.repairs, query.shop, query.first, query.days)
+    wanted = (query.model, query.repairs, query.shop, query.first, query.days)
+    zone, slots = call.services.bookings.times(public(call), *wanted)
     return {"timezone": zone, "slots": slots}
 
 

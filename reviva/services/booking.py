@@ -92,12 +92,13 @@ class BookingService:
         return lines, lock, until, place.shop.currency
 
     def times(
-        self, model: str, repairs: Sequence[str], shop: str | None, first: date | None, days: int
+        self, actor: Actor, model: str, repairs: Sequence[str], shop: str | None, first: date | None, days: int
     ) -> tuple[str, list[dict[str, Any]]]:
-        """The shop's zone, and the times from a day on at which it has a bench free for some repairs."""
+        """The shop's zone, and the times from a day on at which it has a bench free for some repairs: for staff, who
+        have somebody at the counter, those within the lead time too."""
         place, _, offers = self.ordered(model, repairs, shop)
         minutes = sum(offer["minutes"] for offer in offers)
-        return place.shop.timezone, self.shops.availability(place, minutes, first, days)
+        return place.shop.timezone, self.shops.availability(place, minutes, first, days, by_staff=actor.staff)
 
     def ordered(
         self, model: str, repairs: Sequence[str], shop: str | None, starts_at: datetime | None = None

@@ -57,6 +57,13 @@ class Benches:
                 return bench
         raise SlotTaken()
 
+    def extend(self, booking: int, benches: Sequence[int], steps: Sequence[datetime]) -> bool:
+        """Gives a booking those of some steps that it does not have, on the first bench that is free then; whether it
+        could. What it has stays."""
+        own = {step for _, step in self.slots.own(booking)}
+        more = [step for step in steps if step not in own]
+        return not more or any(self.slots.take(bench, more, booking, None) for bench in dict.fromkeys(benches))
+
 
 def job_steps(place: OpenShop, starts_at: datetime, minutes: int, *, by_staff: bool = False) -> list[datetime]:
     """The steps of a job on its bench. Raises `Invalid` where the shop can't take it then.
@@ -65,8 +72,8 @@ def job_steps(place: OpenShop, starts_at: datetime, minutes: int, *, by_staff: b
     """
     check_exists(starts_at, place.shop.timezone)
     starts_at = starts_at.astimezone(UTC)
-    earliest, latest = bookable(place.shop, clock.now())
-    if starts_at < (clock.now() if by_staff else earliest):
+    earliest, latest = bookable(place.shop, clock.now(), by_staff=by_staff)
+    if starts_at < earliest:
         raise too_soon()
     if starts_at > latest:
         raise Invalid.field("starts_at", f"bookings open {place.shop.horizon_days} days ahead", "too-far")

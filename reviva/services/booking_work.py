@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Conflict, Fault, Invalid, RevivaError, SlotTaken, Unavailable
+from reviva.errors import Conflict, Fault, Invalid, RevivaError, Unavailable
 from reviva.identity import e164
 from reviva.models.booking import OVER, Status
 from reviva.models.pricing import RuleKind
@@ -16,6 +17,7 @@ from reviva.services.actor import Actor
 from reviva.services.booking import BookingService, View
 from reviva.services.booking_draft import BookingDrafts, Sent
 from reviva.services.booking_status import BEFORE, forbidden, override
+from reviva.services.calendar import STEP
 from reviva.services.figure import FigureService
 from reviva.services.pricing import Line
 from reviva.services.shop import OpenShop, job_end
@@ -148,8 +150,8 @@ class BookingWork:
     def retime(self, row: Row, place: OpenShop, items: Sequence[Row], lines: Sequence[Line]) -> dict[str, Any]:
         """Makes a booking's time fit its repairs. Raises `SlotTaken`.
 
-        Once the device is here, a job that gets longer has more of its bench only where nobody else has it: the work
-        is done all the same.
+        Once the device is here, a job that gets longer goes on at another bench where somebody else has its own next,
+        and keeps what it has where none is free: the work is done all the same.
         """
         minutes = sum(line.minutes for line in lines)
         before = sum(item["minutes"] for item in items)
@@ -157,14 +159,12 @@ class BookingWork:
         if minutes == before or (begun and minutes < before):
             return {}
         steps = place.calendar.occupied(row["starts_at"], minutes, place.shop.buffer_minutes)
-        benches = [row["bench_id"]] if begun else place.benches
-        try:
-            bench = self.service.benches.move(row["id"], benches, steps)
-        except SlotTaken:
-            if not begun:
-                raise
-            return {}
-        return {"ends_at": job_end(steps, minutes), "bench_id": bench}
+        ends_at = job_end(steps, minutes)
+        if not begun:
+            return {"ends_at": ends_at, "bench_id": self.service.benches.move(row["id"], place.benches, steps)}
+        ahead = [step for step in steps if step > clock.now() - STEP]
+        found = self.service.benches.extend(row["id"], [row["bench_id"], *place.benches], ahead)
+        return {"ends_at": ends_at} if found else {}
 
 
 def set_price(line: Line, price: int | None) -> None:

@@ -72,11 +72,13 @@ class ShopService:
             self._kept[shop.id] = clock.monotonic(), kept
         return replace(kept, shop=shop)
 
-    def availability(self, place: OpenShop, minutes: int, first: date | None, days: int) -> list[dict[str, Any]]:
+    def availability(
+        self, place: OpenShop, minutes: int, first: date | None, days: int, *, by_staff: bool = False
+    ) -> list[dict[str, Any]]:
         """The starts with a free bench for a job of so many minutes, from a day on: `starts_at, ends_at, free`."""
         calendar, shop = place.calendar, place.shop
         now = clock.now()
-        earliest, latest = bookable(shop, now)
+        earliest, latest = bookable(shop, now, by_staff=by_staff)
         today, last = (each.astimezone(calendar.zone).date().toordinal() for each in (earliest, latest))
         asked = first.toordinal() if first else now.astimezone(calendar.zone).date().toordinal()
         jobs = []
@@ -110,9 +112,10 @@ def free_benches(benches: Sequence[int], busy: dict[datetime, set[int]], steps: 
     return len(benches) - len(taken)
 
 
-def bookable(shop: Shop, now: datetime) -> tuple[datetime, datetime]:
-    """From when until when a customer may book: after the lead time, before the horizon."""
-    return now + timedelta(minutes=shop.lead_minutes), now + timedelta(days=shop.horizon_days)
+def bookable(shop: Shop, now: datetime, *, by_staff: bool = False) -> tuple[datetime, datetime]:
+    """From when until when may be booked: after the lead time, which staff need not keep, and before the horizon."""
+    lead = timedelta(minutes=0 if by_staff else shop.lead_minutes)
+    return now + lead, now + timedelta(days=shop.horizon_days)
 
 
 def unknown(slug: str) -> Invalid:

@@ -352,6 +352,23 @@ def test_once_the_device_is_here_a_longer_job_takes_what_is_free_of_its_bench(se
     assert services.booking_work.amend(STAFF, crowded["reference"], {"notes": "kept"})["notes"] == "kept"
 
 
+def test_a_job_that_overruns_goes_on_at_a_free_bench_where_another_has_its_own(
+    database: Database, freeze: Callable[[datetime], None]
+) -> None:
+    freeze(NOW)
+    furnish(database, benches=2)
+    services, more = services_over(database), {"repairs": ["screen", "battery"]}
+    late, _, last = booked(services), booked(services, starts_at=at(11)), booked(services, starts_at=at(10))
+    for view in (late, last):
+        services.booking_work.set_status(STAFF, view["reference"], Status.CHECKED_IN)
+    freeze(at(10.9))
+    benches = "SELECT bench_id, COUNT(*) FROM booking_slot GROUP BY 1 ORDER BY 1"
+    assert services.booking_work.amend(STAFF, late["reference"], more)["ends_at"] == at(11.5)
+    assert [number for _, number in rows(services, benches)] == [8, 4 + 2]
+    assert services.booking_work.amend(STAFF, last["reference"], more)["ends_at"] == at(11), "there is no third"
+    assert [number for _, number in rows(services, benches)] == [8, 6]
+
+
 def test_only_a_draft_can_get_another_model_or_time_by_a_patch(services: Services) -> None:
     view = booked(services)
     with pytest.raises(Invalid) as caught:

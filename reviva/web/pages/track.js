@@ -7,6 +7,7 @@ const token = takeToken();
 const MOVABLE = ["pending", "confirmed"];
 const ENDED = ["completed", "cancelled", "no_show"];
 let booking = null;
+let chosen = null;  // a draft's time, as it was last chosen here: it may be confirmed though it is not held
 let unfollow = () => {};
 let busy = false;
 
@@ -111,7 +112,7 @@ function changes() {
   const timeless = draft && String(booking.missing) === "starts_at";
   const section = h("section", {}, h("h2", {}, locale.say("changes")));
   const parts = [
-    draft && !booking.missing.length && button(locale.say("confirmDraft"), () => confirm(section), "main"),
+    draft && (!booking.missing.length || (timeless && booking.starts_at === chosen)) && button(locale.say("confirmDraft"), () => confirm(section), "main"),
     (movable || timeless) && button(locale.say("reschedule"), () => reschedule(section), "plain"),
     booking.starts_at && !timeless && !ENDED.includes(booking.status)
       && button(locale.say("calendar"), () => host.guard(() => saveCalendar(host.client, reference, token)), "plain"),
@@ -160,6 +161,7 @@ function ask(section, title, parts, yes, keep) {
 /** Where the time has gone meanwhile, another one is chosen. */
 function confirm(section) {
   const gone = () => {
+    chosen = null;
     booking.missing = ["starts_at"];  // as the server will say: to hear it again is no reason to draw anew
     reschedule(section, true);
   };
@@ -175,7 +177,8 @@ function reschedule(section, gone = false) {
   };
   const [verb, method] = booking.status === "draft" ? ["", "PATCH"] : ["reschedule", "POST"];
   const move = () => {
-    if (times.chosen) act(verb, { starts_at: times.chosen.starts_at }, "rescheduled", { "slot-taken": taken }, method);
+    chosen = times.chosen?.starts_at;
+    if (chosen) act(verb, { starts_at: chosen }, "rescheduled", { "slot-taken": taken }, method);
     else host.fault(times.element, "starts_at", locale.say("chooseTime"));
   };
   ask(section, locale.say("reschedule"), [times.element], button(locale.say("rescheduleNow"), move, "main"), "back");

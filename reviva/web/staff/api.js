@@ -2,9 +2,10 @@
 
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || body.title || "The server can't be reached. Nothing was changed; try again.");
+    super(body.detail || body.title || "The server can't be reached. Look whether it was done before you do it again.");
     this.status = status;
     this.errors = body.errors || [];
+    this.code = body.type?.split("/").pop();
   }
 }
 

@@ -17,7 +17,7 @@ export async function one({ user, refresh }, at) {
   return [
     heading(reference, badge(booking.status)),
     h("div", { className: "columns" },
-      h("section", {}, facts(booking), steps(booking, path, done), assign(booking, users, path, done)),
+      h("section", {}, facts(booking), contact(booking, path, done), steps(booking, path, done), assign(booking, users, path, done)),
       h("section", {}, h("h2", {}, "Price"), prices(booking), items(booking, path, done),
         h("h2", {}, "Notes"), notes(booking, path, done)),
       h("section", {}, move(booking, path, done), h("h2", {}, "History"), history(booking, zone),
@@ -43,6 +43,18 @@ function facts(booking) {
     ["Booked", [when(booking.created_at, booking.shop.timezone)]],
   ];
   return h("dl", {}, rows.map(([name, lines]) => [h("dt", {}, name), lines.filter(Boolean).map(line => h("dd", {}, line))]));
+}
+
+// Whom to call about this booking alone: another one under the same address may have another name and number.
+function contact(booking, path, done) {
+  if (booking.status === "draft") return null;
+  const { name, phone } = booking.customer;
+  return h("details", {}, h("summary", {}, "Correct name or number"), form([
+    field("customer.name", "Name", "text", name), field("customer.phone", "Telephone", "tel", phone),
+  ], "Save", async values => {
+    await patch(path, { customer: { name: values["customer.name"] || null, phone: values["customer.phone"] || null }, version: booking.version });
+    await done("Name and number were saved.");
+  }));
 }
 
 function steps(booking, path, done) {

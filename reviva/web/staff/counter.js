@@ -59,7 +59,7 @@ async function order(model, shops) {
   const send = async values => {
     const body = {
       model, repairs: chosen(), urgency: values.urgency, shop: shop(), starts_at: values.starts_at, notes: values.notes, quote,
-      customer: { name: values.name, email: values.email, ...(values.phone ? { phone: values.phone } : {}) },
+      customer: { name: values["customer.name"], email: values["customer.email"], phone: values["customer.phone"] || null },
     };
     if (!body.starts_at) return say("Choose a repair and a time first.", true);
     const made = await post("/api/bookings", body, { "Idempotency-Key": key });
@@ -72,8 +72,8 @@ async function order(model, shops) {
     repairsSet, h("div", { className: "pair" }, field("urgency", "Urgency", URGENCIES, "standard"),
       open.length > 1 && field("shop", "Shop", open.map(each => [each.slug, each.name]), open[0].slug)),
     price, times,
-    h("div", { className: "pair" }, field("name", "Name", "text", "", { autocomplete: "off" }),
-      field("email", "E-mail", "email", "", { autocomplete: "off" }), field("phone", "Telephone", "tel", "", { autocomplete: "off" })),
+    h("div", { className: "pair" }, field("customer.name", "Name", "text", "", { autocomplete: "off" }),
+      field("customer.email", "E-mail", "email", "", { autocomplete: "off" }), field("customer.phone", "Telephone", "tel", "", { autocomplete: "off" })),
     field("notes", "Notes", "textarea"),
   ], "Book", send);
   whole.addEventListener("change", event => {

@@ -19,7 +19,7 @@ export const link = (href, ...children) => h("a", { href }, ...children);
 let silence;
 export function say(text, bad = false) {
   const said = document.getElementById("said");
-  said.textContent = text;
+  said.replaceChildren(...[text].flat());
   said.className = bad ? "bad" : "";
   clearTimeout(silence);
   silence = setTimeout(() => { said.textContent = ""; }, bad ? 12000 : 5000);

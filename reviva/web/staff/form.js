@@ -59,7 +59,14 @@ export function showFaults(form, problem) {
     } else rest.push(`${name}: ${message}`);
   }
   form.querySelector("[aria-invalid]")?.focus();
-  if (rest.length || !problem.errors.length) say([problem.message, ...rest].join(" "), true);
+  if (rest.length || !problem.errors.length) tell(problem, rest);
+}
+
+// What somebody else changed meanwhile is shown when it is asked for: it takes the place of what was typed.
+function tell(problem, rest) {
+  const look = () => dispatchEvent(new Event("reviva:stale"));
+  const stale = ["version-conflict", "step-forbidden"].includes(problem.code);
+  say([[problem.message, ...rest].join(" "), ...(stale ? [" ", action("Show it as it is now", look)] : [])], true);
 }
 
 // A form that sends once at a time. `send(values)` may throw a Problem.
@@ -94,7 +101,7 @@ export function action(text, act, { ask, className } = {}) {
       await act();
     } catch (problem) {
       if (problem.status === undefined) throw problem;
-      say([problem.message, ...problem.errors.map(each => `${each.field}: ${each.message}`)].join(" "), true);
+      tell(problem, problem.errors.map(each => `${each.field}: ${each.message}`));
     } finally {
       button.disabled = false;
     }

@@ -129,6 +129,7 @@ function login(said = "") {
 }
 
 addEventListener("hashchange", () => show());
+addEventListener("reviva:stale", () => { say(""); show(true); });
 addEventListener("reviva:logged-out", () => context && login("You were logged out."));
 addEventListener("input", event => event.target.closest("form, .field")?.classList.add("touched"));
 begin();
