@@ -60,11 +60,15 @@ def tables(db: Database) -> list[type[Model]]:
         shop = ForeignKeyField(Shop, on_delete="CASCADE", index=False)
         starts_on = DayField()
         ends_on = DayField()
+        shuts_at = IntegerField()
         reason = TextField()
 
         class Meta:
             table_name = "shop_closure"
-            constraints = [check("shop_closure_order", "ends_on >= starts_on")]
+            constraints = [
+                check("shop_closure_order", "ends_on >= starts_on"),
+                check("shop_closure_shuts", "shuts_at BETWEEN 0 AND 1440"),
+            ]
 
     class Bench(Base):
         shop = ForeignKeyField(Shop, on_delete="CASCADE", index=False)

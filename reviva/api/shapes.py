@@ -220,7 +220,7 @@ class OpenHours(TypedDict):
     closes: str
 
 
-Closed = TypedDict("Closed", {"from": str, "to": str, "reason": str})
+Closed = TypedDict("Closed", {"from": str, "to": str, "reason": str, "shuts_at": NotRequired[str]})
 
 
 class BenchPlace(TypedDict):

@@ -75,6 +75,7 @@ class ClosureBody(Body):
     first: Date = Field(alias="from")
     last: Date = Field(alias="to")
     reason: Annotated[str, Line(200, least=0)] = ""
+    shuts_at: WallTime | None = Field(None, description="When it shuts on these days; without it, it does not open.")
 
 
 class BenchBody(Body):
@@ -83,7 +84,7 @@ class BenchBody(Body):
 
 
 Week = Annotated[list[HoursBody], Field(max_length=100)]
-Closures = Annotated[list[ClosureBody], Field(max_length=400, description="Whole days, both ends included.")]
+Closures = Annotated[list[ClosureBody], Field(max_length=400, description="Days, both ends included.")]
 Benches = Annotated[
     list[BenchBody],
     Field(max_length=MOST_BENCHES, description="All of them; one left out goes out of use. Or how many there are."),

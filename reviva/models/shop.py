@@ -69,16 +69,21 @@ class Hours(Base):
 
 
 class Closure(Base):
-    """Days on which a shop is shut whatever its hours say; both ends included."""
+    """Days on which a shop is shut whatever its hours say, or shuts early; both ends included."""
 
     shop = ForeignKeyField(Shop, on_delete="CASCADE", lazy_load=False, index=False)
     starts_on = DayField()
     ends_on = DayField()
+    shuts_at = IntegerField(default=0)
+    """Minutes after local midnight; 0 where it does not open at all."""
     reason = TextField(default="")
 
     class Meta:
         table_name = "shop_closure"
-        constraints = [check("shop_closure_order", "ends_on >= starts_on")]
+        constraints = [
+            check("shop_closure_order", "ends_on >= starts_on"),
+            check("shop_closure_shuts", "shuts_at BETWEEN 0 AND 1440"),
+        ]
 
 
 class Bench(Base):

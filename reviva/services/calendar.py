@@ -41,11 +41,13 @@ class Calendar:
     """A shop's opening: weekly spans in its zone, without the days it is closed."""
 
     def __init__(
-        self, timezone: str, hours: Sequence[tuple[int, int, int]], closures: Sequence[tuple[date, date]], grid: int
-    ) -> None:
-        """`hours` are (weekday, opens, closes) in minutes after local midnight; `closures` are (first, last day)."""
+        self, timezone: str, hours: Sequence[tuple[int, int, int]], closures: Sequence[tuple[date, date]], grid: int,
+        early: Sequence[tuple[date, date, int]] = (),
+    ) -> None:  # fmt: skip
+        """`hours` are (weekday, opens, closes) in minutes after local midnight; `closures` are (first, last day), and
+        `early` the same with when it shuts on them."""
         self.zone = ZoneInfo(timezone)
-        self.hours, self.closures, self.grid = hours, closures, grid
+        self.hours, self.closures, self.grid, self.early = hours, closures, grid, early
         self.longest = max((closes - opens for _, opens, closes in hours), default=0)
         self.nightly = any(closes == A_DAY for _, _, closes in hours)
 
@@ -53,15 +55,18 @@ class Calendar:
     def of(cls, shop: Any, hours: Sequence[Any], closures: Sequence[Any]) -> Calendar:
         """The calendar of a shop from its rows."""
         week = sorted((row.weekday, row.opens, row.closes) for row in hours)
-        return cls(shop.timezone, week, [(row.starts_on, row.ends_on) for row in closures], shop.grid_minutes)
+        whole = [(row.starts_on, row.ends_on) for row in closures if not row.shuts_at]
+        early = [(row.starts_on, row.ends_on, row.shuts_at) for row in closures if row.shuts_at]
+        return cls(shop.timezone, week, whole, shop.grid_minutes, early)
 
     def spans(self, day: date) -> Iterator[Span]:
         """A day's opening in order."""
         if any(first <= day <= last for first, last in self.closures):
             return
+        shuts = min((at for first, last, at in self.early if first <= day <= last), default=A_DAY)
         for weekday, opens, closes in self.hours:
-            if weekday == day.weekday():
-                yield Span(whole_step(self.instant(day, opens)), self.instant(day, closes))
+            if weekday == day.weekday() and opens < shuts:
+                yield Span(whole_step(self.instant(day, opens)), self.instant(day, min(closes, shuts)))
 
     def shuts(self, day: date, span: Span) -> datetime:
         """When a day's opening ends for jobs that fit into one: where it goes on at midnight, with the next day's."""

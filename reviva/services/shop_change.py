@@ -31,8 +31,9 @@ PARTS: Final = ("hours", "closures", "benches")
 class ShopChangeService:
     """A shop is a row of `slug`, `COLUMNS`, `id, created_at, updated_at, version` and
 
-    `hours [{weekday, opens, closes}]` with wall times as "09:30", `closures [{from, to, reason}]` with ISO dates, and
-    `benches [{name, active}]`. What is written has the same form; `benches` may also be a number of benches.
+    `hours [{weekday, opens, closes}]` with wall times as "09:30", `closures [{from, to, reason}]` with ISO dates and
+    perhaps `shuts_at`, a wall time, and `benches [{name, active}]`. What is written has the same form; `benches` may
+    also be a number of benches.
     """
 
     def __init__(self, database: Database, audit: AuditService, origins: OriginService, figures: FigureService) -> None:
@@ -107,6 +108,7 @@ class ShopChangeService:
             self.closures.delete_of(shop)
             self.closures.create_many(
                 {"shop": shop, "starts_on": each["from"], "ends_on": each["to"], "reason": each["reason"]}
+                | {"shuts_at": minutes_of(each.get("shuts_at") or "00:00")}
                 for each in sent["closures"]
             )
         if "benches" in sent:
@@ -143,6 +145,7 @@ class ShopChangeService:
                 ],
                 "closures": [
                     {"from": iso(row.starts_on), "to": iso(row.ends_on), "reason": row.reason}
+                    | ({"shuts_at": wall_time(row.shuts_at)} if row.shuts_at else {})
                     for row in of(closures, shop["id"])
                 ],
                 "benches": [{"name": row.name, "active": row.active} for row in of(benches, shop["id"])],

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reviva import clock
+from tests.api.people import build_town
 from tests.api.shopfront import NOW, Shopfront, faults, order
+from tests.workshop import CONTACT, MODEL, furnish
 
 DAY_AND_NIGHT = [(day, 0, 1440) for day in range(7)]
 
@@ -36,6 +38,27 @@ def test_each_offered_time_can_be_booked_as_often_as_it_is_free_and_not_once_mor
         refused = front.order(order(starts_at=slot["starts_at"]))
         assert (refused.status, refused.json["type"]) == (409, "/problems/slot-taken")
     assert front.slots(first="2027-03-02", days=1) == []
+
+
+def test_staff_are_offered_what_they_can_book_for_somebody_at_the_counter(
+    new_url: Callable[..., str], freeze: Callable[..., None]
+) -> None:
+    freeze(datetime(2026, 3, 2, 10, 5, tzinfo=UTC))
+    town = build_town(new_url())
+    with town.services.database.connection_context():
+        furnish(town.services.database)
+        town.services.database.execute_sql("UPDATE shop SET lead_minutes = 90")
+    asked = f"/api/availability?model={MODEL}&repairs=screen&days=1&shop=shop"
+    first = {who: town.ask(who, "GET", asked).json["slots"][0]["starts_at"][11:16] for who in ("nobody", "technician")}
+    assert first == {"nobody": "12:00", "technician": "10:30"}
+    sent = {
+        "model": MODEL,
+        "repairs": ["screen"],
+        "shop": "shop",
+        "starts_at": "2026-03-02T10:30:00Z",
+        "customer": CONTACT,
+    }
+    assert [town.ask(who, "POST", "/api/bookings", sent).status for who in ("nobody", "technician")] == [422, 201]
 
 
 def test_a_week_is_the_shops_hours_on_its_grid(front: Shopfront) -> None:

@@ -61,6 +61,20 @@ def test_a_closure_takes_whole_days_and_leaves_what_is_booked(client: Client) ->
     assert "03-03T10:00 1" in slots(client, days=2)
 
 
+def test_a_day_can_end_early_and_what_is_booked_then_stays(client: Client) -> None:
+    booking = booked(client, 30)  # the next day, at 15:00
+    today = {"from": "2026-03-03", "to": "2026-03-03", "reason": "Funeral"}
+    shop = change(
+        client, closures=[{**today, "shuts_at": "14:00"}, {**today, "from": "2026-03-02", "to": "2026-03-02"}]
+    )
+    assert [each.get("shuts_at") for each in shop["closures"]] == [None, "14:00"]
+    assert [slot[:11] for slot in slots(client, days=2)][-1] == "03-03T13:00"
+    assert client.get(f"/api/bookings/{booking['reference']}", "technician")[1]["status"] == "confirmed"
+    assert faults(client.send("PATCH", MAIN, {"closures": [{**today, "shuts_at": "2 pm"}]}, MANAGER)) == {
+        "closures.0.shuts_at": "string_pattern_mismatch"
+    }
+
+
 def test_grid_lead_and_horizon_count_from_the_next_look(client: Client) -> None:
     change(client, grid_minutes=120, lead_minutes=0, horizon_days=1)
     assert [slot[6:11] for slot in slots(client)] == ["10:00", "12:00", "14:00", "16:00"]

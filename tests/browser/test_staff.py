@@ -144,6 +144,46 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(page: Page, ser
     page.locator("form").filter(has=notes).get_by_role("button", name="Save").click()
     expect(page.locator("#said.bad")).to_be_visible()
     assert server.get(f"/api/bookings/{made['reference']}", admin)["notes"] == "theirs"
+    expect(notes).to_have_value("mine")
+    page.get_by_role("button", name="Show it as it is now").click()
+    expect(notes).to_have_value("theirs")
+
+
+def test_whom_to_call_is_corrected_and_a_fault_said_at_its_field(page: Page, server: Server, password: str) -> None:
+    made = server.post("/api/bookings", order(slots(server)[7]["starts_at"], 3)).json()
+    enter(page, password)
+    page.goto(f"{server.url}/staff#/bookings/{made['reference']}")
+    page.get_by_text("Correct name or number").click()
+    form = page.locator("form").filter(has=page.get_by_label("Telephone"))
+    form.get_by_label("Name").fill("Bob")
+    form.get_by_label("Telephone").fill("12")
+    form.get_by_role("button", name="Save").click()
+    expect(form.get_by_text("must be a telephone number")).to_be_visible()
+    form.get_by_label("Telephone").fill("07400 654321")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("link", name="+447400654321")).to_be_visible()
+    expect(page.get_by_role("link", name="Bob")).to_be_visible()
+    expect(page.get_by_text("Contact changed")).to_be_visible()
+
+
+def test_who_shuts_early_sees_whose_appointment_is_in_the_way(page: Page, server: Server, password: str) -> None:
+    start = slots(server)[-1]["starts_at"]
+    made = server.post("/api/bookings", order(start, 4)).json()
+    enter(page, password)
+    page.goto(f"{server.url}/staff#/shops/{made['shop']['slug']}")
+    expect(page.get_by_role("heading", name="Closed on")).to_be_visible()
+    expect(page.get_by_role("link", name=made["reference"])).to_be_hidden()
+    form = page.locator("form").filter(has_text="Closed on")
+    form.get_by_role("button", name="Add").click()
+    for end in ("From", "To"):
+        form.get_by_label(end, exact=True).fill(start[:10])
+    form.get_by_label("Shuts at").fill("10:30")
+    form.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Booked while the shop is closed")).to_be_visible()
+    expect(page.get_by_role("link", name=made["reference"])).to_be_visible()
+    page.locator("form").filter(has_text="Closed on").get_by_role("button", name="Remove").click()
+    page.locator("form").filter(has_text="Closed on").get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="Booked while the shop is closed")).to_be_hidden()
 
 
 def test_everybody_sees_the_pages_that_are_for_them(page: Page, server: Server, password: str) -> None:

@@ -114,6 +114,16 @@ def test_closures_shut_whole_days_both_ends_included() -> None:
     assert [bool(list(calendar.starts(date(2027, 5, 2) + n * DAY, 30))) for n in range(4)] == [True, False, False, True]
 
 
+def test_a_day_on_which_the_shop_shuts_early_ends_then() -> None:
+    day, week = date(2027, 5, 3), [(n, 540, 720) for n in range(7)] + [(n, 780, 1020) for n in range(7)]
+    early = [(day, day, 14 * 60), (day, day + DAY, 15 * 60)]
+    calendar = Calendar("Europe/London", sorted(week), [], 30, early)
+    last = [max(calendar.starts(day + n * DAY, 60)).astimezone(ZoneInfo("Europe/London")).hour for n in range(3)]
+    assert last == [13, 14, 16]
+    assert len(list(calendar.starts(day, 60))) == 5 + 1
+    assert not calendar.accepts(calendar.instant(day, 13 * 60 + 30), 60)
+
+
 @given(st.datetimes(timezones=st.just(UTC)), st.sampled_from(ZONES))
 def test_a_time_written_in_the_shops_own_offset_exists(at: datetime, zone: str) -> None:
     check_exists(at.replace(year=2024 + at.year % 5, day=min(at.day, 28)).astimezone(ZoneInfo(zone)), zone)

@@ -139,7 +139,9 @@ function told(messages, zone) {
     badge(each.status), ` ${when(each.sent_at ?? each.due_at, zone)}`, each.last_error && h("p", { className: "bad" }, each.last_error))));
 }
 
+const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
+
 function history(booking, zone) {
   return h("ol", { className: "history" }, booking.history.map(step => h("li", {}, badge(step.to), ` ${when(step.at, zone)}`,
-    step.note && h("p", {}, step.note))));
+    step.note && h("p", {}, step.note.replace(INSTANT, at => when(at, zone))))));
 }

@@ -1,8 +1,8 @@
 // Shops: hours, closures, benches, and how bookings are taken.
 
-import { get, patch } from "/staff/api.js";
-import { badge, h, heading, link, say } from "/staff/dom.js";
-import { action, field, form, list } from "/staff/form.js";
+import { get, patch, query } from "/staff/api.js";
+import { badge, dayOf, h, heading, link, say, when } from "/staff/dom.js";
+import { action, field, form, list, table } from "/staff/form.js";
 
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"].map((name, n) => [n, name]);
 const MINUTES = [15, 30, 45, 60, 90, 120, 180, 240].map(each => [each, `${each} minutes`]);
@@ -34,13 +34,36 @@ export async function one({ refresh }, at) {
   const hours = rows("Opening hours", shop.hours, () => ({ weekday: 0, opens: "09:00", closes: "17:00" }), each => [
     field("weekday", "Day", DAYS, each.weekday), field("opens", "Opens", "time", each.opens), field("closes", "Closes", "text", each.closes, { size: 5 }),
   ], found => send({ hours: found.map(each => ({ ...each, weekday: Number(each.weekday) })) }));
-  const closures = rows("Closed on", shop.closures, () => ({ from: "", to: "", reason: "" }), each => [
+  const closures = rows("Closed on (from a time on, or the whole day)", shop.closures, () => ({ from: "", to: "", reason: "" }), each => [
     field("from", "From", "date", each.from), field("to", "To", "date", each.to), field("reason", "Why", "text", each.reason),
-  ], found => send({ closures: found }));
+    field("shuts_at", "Shuts at", "time", each.shuts_at),
+  ], found => send({ closures: found.map(each => ({ ...each, shuts_at: each.shuts_at || null })) }));
   const benches = rows("Benches", shop.benches, () => ({ name: `Bench ${shop.benches.length + 1}`, active: true }), each => [
     field("name", "Name", "text", each.name), field("active", "In use", "checkbox", each.active),
   ], found => send({ benches: found }));
-  return [heading(shop.name), h("div", { className: "columns" }, h("section", {}, plain), h("section", {}, hours, closures, benches))];
+  return [heading(shop.name), await stranded(shop),
+    h("div", { className: "columns" }, h("section", {}, plain), h("section", {}, hours, closures, benches))];
+}
+
+// The appointments to come for which the shop is not open any more: to close it moves none of them.
+async function stranded(shop) {
+  const asked = { shop: shop.slug, status: "pending,confirmed", starts_from: new Date().toISOString(), limit: 200 };
+  const { items } = await get(`/api/bookings${query(asked)}`);
+  const found = items.filter(each => !isOpen(shop, new Date(each.starts_at), each.items.reduce((sum, item) => sum + item.minutes, 0)));
+  return found.length > 0 && h("section", {}, h("h2", {}, "Booked while the shop is closed", h("small", {}, ` ${found.length}`)), table([
+    ["Time", each => when(each.starts_at, shop.timezone)], ["Booking", each => link(`#/bookings/${each.reference}`, each.reference)],
+    ["Customer", each => each.customer.name], ["Telephone", each => each.customer.phone && link(`tel:${each.customer.phone}`, each.customer.phone)],
+  ], found));
+}
+
+// Whether a job can begin at its time, and end before the shop closes; one that takes more than a day need only begin.
+function isOpen({ timezone, hours, closures }, start, minutes) {
+  const wall = at => at.toLocaleTimeString("en-GB", { timeZone: timezone, hour: "2-digit", minute: "2-digit" });
+  const [day, end] = [dayOf(start, timezone), new Date(start.getTime() + minutes * 60000)];
+  const weekday = (new Date(`${day}T12:00Z`).getUTCDay() + 6) % 7;
+  const ends = minutes && dayOf(end, timezone) === day ? wall(end) : wall(start);
+  return !closures.some(each => each.from <= day && day <= each.to && ends > (each.shuts_at ?? ""))
+    && hours.some(each => each.weekday === weekday && each.opens <= wall(start) && ends <= each.closes);
 }
 
 const lines = text => text.split("\n").map(each => each.trim()).filter(Boolean);
