@@ -23,6 +23,7 @@ from reviva.api.fields import (
     Notes,
     Phone,
     Query,
+    QueryId,
     QueryIdOrNone,
     Slug,
 )
@@ -138,6 +139,7 @@ class BookingFilter(Listing):
     assigned_to: Annotated[tuple[QueryIdOrNone, ...], Commas()] | None = Field(
         None, description="Numbers of users; `none` for what nobody has yet."
     )
+    customer: QueryId | None = Field(None, description="The number of one, for staff.")
     shop: Annotated[tuple[Slug, ...], Commas()] | None = None
     created_from: Moment | None = None
     created_to: Moment | None = Field(None, description=BEFORE)

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from reviva import clock
 from reviva.api import shapes
 from reviva.models import Shop
-from tests.api.people import Town, build_town
+from tests.api.people import MINE, Town, build_town
 from tests.api.shopfront import faults
 from tests.workshop import CONTACT, MODEL, furnish
 
@@ -241,7 +241,11 @@ def test_staff_see_and_find_whom_each_booking_is_for_whoever_else_has_the_addres
     ]  # fmt: skip
     listed = town.ask("technician", "GET", "/api/bookings?q=bob").json["items"]
     assert [(each["reference"], each["customer"]) for each in listed] == [(second["reference"], seen[1])]
-    assert len(town.ask("technician", "GET", "/api/customers?q=ada%40example.com").json["items"]) == 1
+    (known,) = town.ask("technician", "GET", "/api/customers?q=ada%40example.com").json["items"]
+    asked = f"/api/bookings?customer={known['id']}&sort=created_at"
+    references = [each["reference"] for each in (first, second, third)]
+    assert [each["reference"] for each in town.ask("technician", "GET", asked).json["items"]] == references
+    assert [each["reference"] for each in town.ask("mine", "GET", asked).json["items"]] == [MINE]
 
 
 def test_staff_correct_whom_a_booking_is_for_and_nobody_else_does(town: Town) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import pytest
 from playwright.sync_api import Page, expect
 
 from reviva import clock
@@ -99,12 +100,14 @@ def test_a_draft_that_lacks_nothing_is_confirmed(street: Street, visit: Visit) -
     assert read(street, made)["status"] == "confirmed"
 
 
-def test_a_draft_whose_time_is_gone_gets_another(street: Street, visit: Visit) -> None:
+@pytest.mark.parametrize("spent", [False, True])
+def test_a_draft_whose_time_is_gone_gets_another(street: Street, visit: Visit, spent: bool) -> None:
+    """Also where it has held times for as long as a draft may, so that the other one is not held any more."""
     made = street.book("late-drafter@example.com", draft=True)
     page = visit(track(street, made))
     expect(page.get_by_role("button", name="Confirm the booking")).to_be_visible()
     page.route(f"**/api/bookings/{made['reference']}", lambda looking: looking.abort())  # so that it finds out last
-    lapse(street, made)
+    lapse(street, made, spent)
     street.fill(made["starts_at"])
     page.get_by_role("button", name="Confirm the booking").click()
     expect(page.get_by_text("That time was taken a moment ago")).to_be_visible()
@@ -120,14 +123,14 @@ def test_a_draft_whose_time_is_gone_gets_another(street: Street, visit: Visit) -
     assert (read(street, made)["status"], read(street, made)["starts_at"]) == ("confirmed", time)
 
 
-def lapse(street: Street, made: dict[str, Any]) -> None:
-    """As if a draft's fifteen minutes were over."""
+def lapse(street: Street, made: dict[str, Any], spent: bool) -> None:
+    """As if a draft's fifteen minutes were over, and perhaps its hour too."""
     past = clock.now() - timedelta(minutes=1)
     with closing(open_database(street.database_url)) as database, database.connection_context(), database.atomic():
         drafts = Booking.select(Booking.id).where(Booking.reference == made["reference"])
         for held in (
             BookingSlot.update(held_until=past).where(BookingSlot.booking.in_(drafts)),
-            Booking.update(held_until=past).where(Booking.reference == made["reference"]),
+            Booking.update(held_until=past, held_since=past - timedelta(hours=spent)).where(Booking.id.in_(drafts)),
         ):
             held.bind(database).execute()
 

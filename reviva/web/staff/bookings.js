@@ -38,7 +38,7 @@ export async function today({ shops, refresh }, at) {
     ["", each => each.status === "confirmed" && come(each)],
   ];
   const waiting = [
-    ["Since", each => when(each.starts_at, each.shop.timezone)], ...columns.slice(1, 6),
+    ["Appointment", each => when(each.starts_at, each.shop.timezone)], ...columns.slice(1, 6),
     ["Technician", each => each.assigned_to?.name],
     ["", each => each.status === "ready" ? step(each, "completed", "Handed over")
       : each.status === "pending" ? step(each, "confirmed", "Accept") : each.status === "confirmed" && come(each)],

@@ -20,8 +20,7 @@ export async function all(context, at) {
 export async function one({ user, refresh }, at) {
   const path = `/api/customers/${at.params[0]}`;
   const customer = await get(path);
-  const bookings = customer.email ? await get(`/api/bookings${query({ q: customer.email, limit: 100 })}`) : { items: [] };
-  const theirs = bookings.items.filter(each => each.customer.email === customer.email);
+  const { items: theirs } = await get(`/api/bookings${query({ customer: customer.id, limit: 100 })}`);
   const save = async values => {
     await patch(path, { ...values, email: values.email || null, phone: values.phone || null, version: customer.version });
     say("Saved.");
@@ -57,7 +56,7 @@ export async function one({ user, refresh }, at) {
       field("notes", "Notes", "textarea", customer.notes),
     ], "Save", save), h("details", {}, h("summary", {}, "Messages that are wanted"), wishes)),
     h("section", {}, h("h2", {}, "Bookings"), table([
-      ["Booking", each => link(`#/bookings/${each.reference}`, each.reference)], ["Device", each => device(each.model)],
+      ["Booking", each => link(`#/bookings/${each.reference}`, each.reference)], ["Name", each => each.customer.name], ["Device", each => device(each.model)],
       ["Total", each => money(each.total)], ["Status", each => badge(each.status)],
     ], theirs), user.permissions.includes("customers.erase") && h("details", {}, h("summary", {}, "Merge, export, erase"), merge,
       h("div", { className: "actions" }, action("Export all that is held", download), action("Erase this person", erase,
