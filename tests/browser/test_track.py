@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
 from reviva import clock

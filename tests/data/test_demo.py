@@ -15,10 +15,11 @@ from peewee import Database
 from reviva import clock
 from reviva.database.connection import open_database
 from reviva.models import Booking, BookingHistory, BookingItem, BookingSlot, Customer, Notification
+from reviva.models.booking import OVER
 from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
 from reviva.services import housekeeping
-from reviva.services.booking_status import NEXT, OVER
+from reviva.services.booking_status import NEXT
 from reviva.services.demo_history import appointments
 from reviva.services.demo_lines import CHUNK, Writer, made, reference
 from reviva.services.demo_pool import person

@@ -68,15 +68,18 @@ function isOpen({ timezone, hours, closures }, start, minutes) {
 
 const lines = text => text.split("\n").map(each => each.trim()).filter(Boolean);
 
-// A list of small rows that is saved as a whole.
+// A list of small rows that is saved as a whole. One that is added or removed counts as begun, so that news don't undo it.
 function rows(title, known, fresh, fields, save) {
+  const begun = () => whole.classList.add("touched");
   const row = each => {
-    const made = h("div", { className: "row" }, fields(each), action("Remove", () => made.remove(), { className: "plain" }));
+    const made = h("div", { className: "row" }, fields(each),
+      action("Remove", () => { made.remove(); begun(); }, { className: "plain" }));
     return made;
   };
   const all = h("div", {}, known.map(row));
   const read = each => Object.fromEntries([...each.querySelectorAll("[name]")].map(control =>
     [control.name, control.type === "checkbox" ? control.checked : control.value]));
-  return form([h("h2", {}, title), all, action("Add", () => all.append(row(fresh())), { className: "plain" })], "Save",
-    () => save([...all.children].map(read)));
+  const add = action("Add", () => { all.append(row(fresh())); begun(); }, { className: "plain" });
+  const whole = form([h("h2", {}, title), all, add], "Save", () => save([...all.children].map(read)));
+  return whole;
 }
