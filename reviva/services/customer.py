@@ -74,7 +74,8 @@ class CustomerService:
         row = self.steps.bookings.locked(reference)
         assert row is not None
         given = row["contact"] or {}
-        same = [name for name in ("name", "phone") if name in changed and given.get(name) == before[name]]
+        # Not what was never given: whoever booked under this address may be a stranger, who must not learn it.
+        same = [name for name in ("name", "phone") if name in changed and name in given and given[name] == before[name]]
         self.steps.contact(actor, row, {name: changed[name] for name in same})
         for name in {"email", "phone"} & changed.keys():
             self.steps.notifications.readdress(row["id"], before[name], changed[name])

@@ -12,7 +12,8 @@ import pytest
 from reviva.database.connection import open_database
 from reviva.errors import NotAuthenticated
 from tests import command
-from tests.people import COMMAND, KEY, services_over
+from tests.people import COMMAND, KEY, make_booking, services_over
+from tests.workshop import STAFF
 
 Run = Callable[..., CompletedProcess[str]]
 
@@ -63,6 +64,12 @@ def test_a_person_is_printed_and_erased(reviva: Run, database_url: str) -> None:
         services.customers.change(COMMAND, id, name="Ada L")
     held = json.loads(reviva("person", "Ada@Example.com").stdout)
     assert held["customers"][0]["name"] == "Ada L"
+    with database.connection_context():
+        make_booking(services, "RV-AAAA1111", id, status="checked_in")
+    refused = reviva("anonymize", "ada@example.com")
+    assert (refused.returncode, refused.stderr.count("\n"), "RV-AAAA1111" in refused.stderr) == (1, 1, True)
+    with database.connection_context():
+        services.booking_changes.cancel(STAFF, "RV-AAAA1111")
     assert reviva("anonymize", "ada@example.com").stdout == "Erased.\n"
     assert reviva("person", "ada@example.com").returncode == 1
     assert reviva("audit", "verify").returncode == 0

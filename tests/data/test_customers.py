@@ -13,7 +13,7 @@ from reviva.errors import Conflict, Invalid, NotFound, VersionConflict
 from reviva.paging import ListQuery
 from reviva.services import Services
 from tests.people import COMMAND, services_over
-from tests.workshop import CONTACT, STAFF, booked, furnish
+from tests.workshop import CONTACT, STAFF, booked, furnish, holder
 
 
 @pytest.fixture
@@ -190,6 +190,17 @@ def test_what_is_corrected_is_so_in_open_bookings_and_in_what_waits_to_be_sent(d
         "SELECT COUNT(*) FROM notification WHERE status = 'queued' AND recipient = '+447400999999'"
     )
     assert sms.fetchone()[0] == 0
+
+
+def test_a_number_that_the_shop_learns_is_not_told_to_who_booked_without_one(database: Database) -> None:
+    furnish(database)
+    services = services_over(database)
+    start = (clock.now() + timedelta(days=4)).replace(hour=10, minute=0, second=0, microsecond=0)
+    view = booked(services, starts_at=start, customer={"name": "X", "email": "ada@example.com"})
+    id = services.customers.list(ListQuery()).items[0]["id"]
+    services.customers.change(STAFF, id, phone="07400 999999")
+    seen = [services.bookings.read(view["reference"], actor)["customer"]["phone"] for actor in (STAFF, holder(view))]
+    assert seen == ["+447400999999", None]
 
 
 def test_the_notes_are_read_for_one_customer_and_not_for_a_list(services: Services) -> None:
