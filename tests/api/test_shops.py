@@ -71,7 +71,7 @@ def test_a_day_can_end_early_and_what_is_booked_then_stays(client: Client) -> No
     assert [slot[:11] for slot in slots(client, days=2)][-1] == "03-03T13:00"
     assert client.get(f"/api/bookings/{booking['reference']}", "technician")[1]["status"] == "confirmed"
     assert faults(client.send("PATCH", MAIN, {"closures": [{**today, "shuts_at": "2 pm"}]}, MANAGER)) == {
-        "closures.0.shuts_at": "string_pattern_mismatch"
+        "closures.0.shuts_at": "wall_time"
     }
 
 
