@@ -37,7 +37,7 @@ from reviva.api.problem import CONTENT_TYPE
 from reviva.api.render import to_json
 from reviva.config import Settings
 from reviva.errors import RevivaError, SettingError
-from reviva.identity import household
+from reviva.identity import household, is_public
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ OWN_FILES: Final = 500
 """Open files that a worker needs besides: connections to the database and to other servers."""
 
 SHARE: Final = 5
-"""One client may have one of so many parts of them: the others are for others."""
+"""A client on the internet may have one of so many parts of them: the others are for others."""
 
 TAKING: Final = 30.0
 """Seconds that a client has to take an answer: for who never does, memory and a connection would be kept for ever."""
@@ -120,7 +120,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Serves a connection that was let in, though nobody else may be any more; but not one of too many."""
         address = plain(addr[0]) if addr else ""  # a unix socket has none, and a proxy behind it
-        place = "" if not address or self._proxies.trusts(address) else household(address)
+        place = household(address) if is_public(address) and not self._proxies.trusts(address) else ""
         if place and self._had[place] >= self.worker_connections // SHARE:
             util.close(client)
             return

@@ -55,10 +55,7 @@ def allowed(row: Row, staff: bool) -> list[S]:
 
 
 def possible(row: Row, after: S) -> bool:
-    """Whether a step of the table makes sense by now: nobody fails to come before it is time, and a draft waits for the
-    shop's word only where that confirms by hand."""
-    if after is S.NO_SHOW:
-        return bool(row["starts_at"] <= clock.now())
+    """Whether a step of the table makes sense: a draft waits for the shop's word only where that confirms by hand."""
     return after is not S.PENDING or bool(row["shop_by_hand"])
 
 
@@ -71,9 +68,8 @@ def forbidden(row: Row, after: str, staff: bool) -> StepForbidden:
     """Why somebody can't make a booking `after`, naming what they can make it."""
     steps = allowed(row, staff)
     ended = "it has ended" if row["status"] in OVER else "call the shop"
-    when = " before the appointment begins" if after == S.NO_SHOW and row["status"] == S.CONFIRMED else ""
     names = f"next may be: {', '.join(steps)}" if steps else ended
-    return StepForbidden(f"A booking that is {row['status']} can't be {after}{when}; {names}.", allowed=steps)
+    return StepForbidden(f"A booking that is {row['status']} can't be {after}; {names}.", allowed=steps)
 
 
 def too_late(row: Row) -> bool:

@@ -58,7 +58,8 @@ def test_whoever_was_let_in_is_served_though_the_listener_has_been_closed_since(
 
 
 def test_one_client_does_not_get_all_the_connections() -> None:
-    """Of five that there are one has one, however many more it asks for meanwhile; a trusted proxy has many clients."""
+    """Of five that there are one has one, however many more it asks for meanwhile; a trusted proxy has many clients,
+    and in the house is nobody who has to be kept out."""
     answers: dict[str, bytes] = {}
 
     def call(address: str) -> bytes:
@@ -71,8 +72,8 @@ def test_one_client_does_not_get_all_the_connections() -> None:
         return b""
 
     def application(environ: dict[str, Any], start: Any) -> list[bytes]:
-        inner = {"2001:db8::1": ("2001:db8::2", "8.8.8.8"), "8.8.8.8": ("::ffff:8.8.8.8", "10.0.0.1"),
-                 "10.0.0.1": ("10.0.0.1",)}  # fmt: skip
+        inner = {"2606:4700::1": ("2606:4700::2", "8.8.8.8"), "8.8.8.8": ("::ffff:8.8.8.8", "2620:fe::1"),
+                 "2620:fe::1": ("2620:fe::2",), "2620:fe::2": ("fd00::1",), "fd00::1": ("fd00::2",)}  # fmt: skip
         for address in inner.get(environ["REMOTE_ADDR"], ()):
             if address not in answers:
                 answers[address] = b"asked"
@@ -83,12 +84,13 @@ def test_one_client_does_not_get_all_the_connections() -> None:
     config = Config()
     config.set("worker_connections", 5)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        served = SimpleNamespace(settings=Settings(trusted_proxies=("10.0.0.0/8",)))
+        served = SimpleNamespace(settings=Settings(trusted_proxies=("2620:fe::/64",)))
         worker = Worker(1, os.getppid(), [listener], served, 30, config, Logger(config))
         worker.wsgi = application
         good = b"HTTP/1.1 200 OK"
-        assert [call("2001:db8::1"), call("2001:db8::1")] == [good, good], "one after the other"
-    assert answers == {"2001:db8::2": b"", "8.8.8.8": good, "::ffff:8.8.8.8": b"", "10.0.0.1": good}
+        assert [call("2606:4700::1"), call("2606:4700::1")] == [good, good], "one after the other"
+    let_in = dict.fromkeys(("8.8.8.8", "2620:fe::1", "2620:fe::2", "fd00::1", "fd00::2"), good)
+    assert answers == let_in | {"2606:4700::2": b"", "::ffff:8.8.8.8": b""}
 
 
 def test_as_many_files_are_asked_for_as_connections_need(tmp_path: Path) -> None:

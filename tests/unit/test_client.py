@@ -25,13 +25,14 @@ from reviva.identity import household, is_public
         ("10.0.0.1", "2001:DB8::1", "2001:db8::1"),
         ("10.0.0.1", "::ffff:1.1.1.1", "1.1.1.1"),
         ("fd00::1", "1.1.1.1", "1.1.1.1"),
+        ("::ffff:10.0.0.1", "1.1.1.1", "1.1.1.1"),
         ("", "1.1.1.1", "0.0.0.0"),
     ],
 )
 def test_only_what_trusted_proxies_wrote_counts(peer: str, forwarded: str | None, found: str) -> None:
     environ = {"REMOTE_ADDR": peer} | ({} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded})
     assert Addresses(["10.0.0.0/8", "fd00::1"]).of(environ) == found
-    assert Addresses([]).of(environ) == (peer or "0.0.0.0")
+    assert Addresses([]).of(environ) == (peer.removeprefix("::ffff:") or "0.0.0.0")
 
 
 def test_a_household_is_an_ipv4_address_or_an_ipv6_network() -> None:
