@@ -32,7 +32,9 @@ def prepare(settings: Settings) -> list[str]:
             if not check.ok:
                 raise DatabaseUnavailable(f"{settings.database_url}: {check.detail}: {check.advice}")
         done = [f"Applied the migration {name}." for name in migration.up(database)]
-        added = SeedingService(database).seed() if done else {}
+        seeding = SeedingService(database)
+        # Without a shop, the start that migrated was killed, or is still at it on another machine: that is waited for.
+        added = seeding.seed() if done or not seeding.shops.exists() else {}
         if any(added.values()):
             done.append("Loaded " + ", ".join(f"{count:,} {what}" for what, count in added.items() if count) + ".")
         if password := Services(settings, database).users.create_admin(ADMIN):

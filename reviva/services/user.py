@@ -11,6 +11,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
+from reviva.database.turn import wait_for_turn
 from reviva.errors import Conflict, NotFound
 from reviva.identity import email_key
 from reviva.models.user import Role, User
@@ -77,6 +78,7 @@ class UserService:
         """An admin with a random password, which is returned, where there is no user yet; else None."""
         password = secrets.token_urlsafe(15)
         with self.database.atomic():
+            wait_for_turn(self.database, "first admin")  # machines that are started together
             if self.users.exists(User.id > 0):
                 return None
             self.add(SYSTEM, email, Role.ADMIN, "Admin", password)

@@ -11,9 +11,13 @@ from itertools import pairwise
 import pytest
 from peewee import Database
 
-from reviva.models import TABLES, Brand, DeviceModel, PricingRule, RepairPrice, RepairType
+from reviva.cli.serve import prepare
+from reviva.config import Settings
+from reviva.database.connection import connected
+from reviva.models import TABLES, Bench, Brand, DeviceModel, Hours, PricingRule, RepairPrice, RepairType, Shop
 from reviva.services.seeding import DATA, NEWEST, SeedingService, model_slug, price, read, shipped_models
 from tests import ledger
+from tests.people import KEY
 
 COLUMNS = ["name", "year", "tier", "model_numbers", "aliases", "screen", "storage", "chip", "battery", "connector"]
 GENERATION = re.compile(r"\bG(?:en )?(\d+)\b|\b(\d+)(?:st|nd|rd|th) [Gg]en")
@@ -107,3 +111,15 @@ def test_a_repair_is_priced_only_where_the_model_has_what_it_mends(seeded: Datab
         "sony-playstation-5-digital-edition"
     }
     assert {model for repair, model in offered if repair == "screen"} == {"nintendo-switch-lite"}
+
+
+def test_a_start_that_was_killed_after_migrating_is_finished_by_the_next(new_url: Callable[..., str]) -> None:
+    url = new_url(seeded=True)
+    with connected(url) as database:
+        for emptied in (Hours, Bench, Shop):
+            emptied.delete().bind(database).execute()
+    done = prepare(Settings(database_url=url, secret_key=KEY))
+    assert [line.split(" with ")[0] for line in done] == [
+        "Loaded 1 shops.", "Made the administrator admin@example.com",
+    ]  # fmt: skip
+    assert prepare(Settings(database_url=url, secret_key=KEY)) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from peewee import Database
@@ -40,6 +41,20 @@ def test_the_first_start_makes_one_admin_whose_password_works(services: Services
     assert password is not None
     services.login.login("admin@example.com", password, WHO)
     assert services.users.create_admin("admin@example.com") is None
+
+
+def test_of_machines_that_start_together_one_makes_the_admin(database_url: str) -> None:
+    start = threading.Barrier(4)
+
+    def first(_: int) -> str | None:
+        own = open_database(database_url)
+        with own.connection_context():
+            start.wait()
+            return services_over(own).users.create_admin("admin@example.com")
+
+    with ThreadPoolExecutor(4) as machines:
+        made = list(machines.map(first, range(4)))
+    assert sum(password is not None for password in made) == 1
 
 
 @pytest.mark.parametrize("change", [{"role": Role.MANAGER}, {"active": False}])
