@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from reviva.database.scratch import offline
 from reviva.database.sqlite import SQLite
 from reviva.database.transfer import Progress, Table, Tally, history, tables
 from reviva.database.transfer_postgresql import PostgresEnd
+from reviva.database.unfinished import unfinished
 from reviva.errors import TransferError
 
 _PAGES = 2000
@@ -39,7 +39,7 @@ def backup(url: str, path: Path, begin: Progress, progress: Progress) -> Manifes
         raise TransferError(f"{path} exists already: nothing was written.")
     if not path.absolute().parent.is_dir():
         raise TransferError(f"The folder of {path} does not exist.")
-    with connected(url) as database, _unfinished(path) as part:
+    with connected(url) as database, unfinished(path) as part:
         migration.ensure_current(database)
         save = _sqlite if isinstance(database, SQLite) else _postgresql
         with Writer(part) as writer:
@@ -50,17 +50,6 @@ def backup(url: str, path: Path, begin: Progress, progress: Progress) -> Manifes
         os.replace(part, path)
         _sync_folder(path)
     return manifest
-
-
-@contextmanager
-def _unfinished(path: Path) -> Iterator[Path]:
-    """A name beside the final one, readable by us alone, since there is personal data in it; gone if it fails."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.absolute().parent)
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _sync_folder(path: Path) -> None:

@@ -26,6 +26,7 @@ from reviva.database.scratch import ScratchPostgres
 from reviva.database.sqlite import SQLite
 from reviva.database.transfer import End, Tally, history, tables
 from reviva.database.transfer_postgresql import Pulled
+from reviva.database.unfinished import unfinished
 from reviva.errors import TransferError
 from reviva.models import appendonly
 from reviva.retry import delays
@@ -104,8 +105,7 @@ def remove_sqlite(path: Path) -> None:
 
 
 def _sqlite(live: Path, archive: Reader) -> str | None:
-    aside = live.with_name(f".{live.name}.{uuid.uuid4().hex}.restoring")
-    with sqlite_aside(archive, aside) as database:
+    with unfinished(live) as aside, sqlite_aside(archive, aside) as database:
         _refuse(unlike(database, archive.manifest))
         migration.up(database)
         database.execute_sql("PRAGMA journal_mode = delete")  # one file, with nothing beside it

@@ -82,7 +82,7 @@ def test_the_live_data_are_replaced_and_kept(database: Database, database_url: s
         assert names == [("changed later",)]
     with connected(database_url) as restored:
         assert schema.differences(definitions, schema.read(restored)) == []
-    assert [path.name for path in tmp_path.iterdir() if "restoring" in path.name] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_rows_written_meanwhile_are_whole_or_absent(database: Database, database_url: str, tmp_path: Path) -> None:

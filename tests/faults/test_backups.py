@@ -155,6 +155,7 @@ def test_a_killed_backup_leaves_no_file_of_that_name(
     assert not (folder / "shop.zip").exists()
     backup(database_url, folder / "shop.zip", quiet, quiet)
     Reader(folder / "shop.zip").close()
+    assert [path.name for path in folder.iterdir()] == ["shop.zip"]
 
 
 @pytest.mark.parametrize("tables_before", [1, 20])
@@ -177,6 +178,22 @@ def test_a_killed_restore_leaves_the_live_data_as_they_were(
     assert contents(database_url) == before
     restore(database_url, tmp_path / "shop.zip")
     assert contents(database_url) != before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_two_backups_at_once_into_one_folder_do_not_disturb_each_other(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    fill(database, 5)
+    done = []
+
+    def another(_: str, rows: int) -> None:
+        if not done:
+            done.append(backup(database_url, tmp_path / "other.zip", quiet, quiet))
+
+    backup(database_url, tmp_path / "shop.zip", another, quiet)
+    for name in ("shop.zip", "other.zip"):
+        Reader(tmp_path / name).close()
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(database: Database, database_url: str, tmp_path: Path) -> None:
