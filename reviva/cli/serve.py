@@ -13,6 +13,7 @@ from reviva.config import Settings
 from reviva.database import migration
 from reviva.errors import DatabaseUnavailable, SettingError
 from reviva.services import Services
+from reviva.services.health import address
 from reviva.services.health_checks import before_serving
 from reviva.services.seeding import SeedingService
 
@@ -30,7 +31,7 @@ def prepare(settings: Settings) -> list[str]:
         signing.load(settings)  # here, before there are several processes to make a key
         for check in before_serving(database):
             if not check.ok:
-                raise DatabaseUnavailable(f"{settings.database_url}: {check.detail}: {check.advice}")
+                raise DatabaseUnavailable(f"{address(settings.database_url)}: {check.detail}: {check.advice}")
         done = [f"Applied the migration {name}." for name in migration.up(database)]
         seeding = SeedingService(database)
         # Without a shop, the start that migrated was killed, or is still at it on another machine: that is waited for.
@@ -51,7 +52,7 @@ def build(settings: Settings) -> Application:
     from reviva.api.who import authenticate
     from reviva.database import green
     from reviva.database.connection import open_pool
-    from reviva.database.failures import is_connection_lost
+    from reviva.database.failures import is_unavailable
     from reviva.notifications.dispatcher import Dispatcher
     from reviva.notifications.webhook_dispatcher import WebhookDispatcher
     from reviva.realtime.live import Live
@@ -60,7 +61,7 @@ def build(settings: Settings) -> Application:
     services = Services(settings, open_pool(settings))
     services.sockets = Live(services.live, LiveMetrics())
     services.drivers += [Dispatcher(services), WebhookDispatcher(services), services.sockets]
-    return create_app(services, Hooks(authenticate, services.origins.allows, is_connection_lost))
+    return create_app(services, Hooks(authenticate, services.origins.allows, is_unavailable))
 
 
 @cli.command()

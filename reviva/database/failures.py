@@ -8,8 +8,11 @@ from typing import Any
 import peewee
 import psycopg2
 
-# Beside class 08, a lost connection: the server is shutting down, crashed or starting (57P0x), or full (53300).
-_LOST = {"57P01", "57P02", "57P03", "53300"}
+# Beside class 08, a lost connection: the server is shutting down, crashed or starting (57P0x), or full (53300); or it
+# can only be read (25006), for another took over or its disk is full: a new connection may lead to one that is well.
+_LOST = {"57P01", "57P02", "57P03", "53300", "25006"}
+# No disk, memory or time is left for it, or another program holds the lock.
+_OVERLOADED = {"53100", "53200", "58030", "57014", "55P03"}
 NO_PLAN = {"26000", "0A000"}
 """A statement that was planned is not known any more, or would give other columns than it did."""
 _TRANSIENT = {"40001", "40P01", *NO_PLAN}
@@ -50,6 +53,11 @@ def is_connection_lost(exception: BaseException) -> bool:
     if isinstance(problem, psycopg2.OperationalError):
         return True  # libpq's own errors have no SQLSTATE: refused, reset, timed out, closed by the server
     return isinstance(problem, psycopg2.InterfaceError) and "connection already closed" in str(problem)
+
+
+def is_unavailable(exception: BaseException) -> bool:
+    """True when it is the server that can't do its work now, and no mistake of ours."""
+    return is_connection_lost(exception) or sqlstate(exception) in _OVERLOADED
 
 
 def is_rolled_back(exception: BaseException) -> bool:

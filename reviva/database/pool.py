@@ -103,7 +103,7 @@ class PooledPostgres(Late, Planned, PooledPostgresqlDatabase):
         Raises what `connect` raises, and leaves the thread without a connection then.
         """
         contexts = self._state.ctx
-        self.close()
+        self.manual_close()
         try:
             self.connect()
         finally:
@@ -152,6 +152,9 @@ class _Lease(peewee.ConnectionContext):
     def __exit__(
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
+        lost = exc_val is not None and is_connection_lost(exc_val)
+        if lost and not self.db.is_closed():
+            Connector.close(self.db.connection())  # one to a server that can only be read would seem well
         super().__exit__(exc_type, exc_val, exc_tb)
-        if exc_val is not None and is_connection_lost(exc_val):
+        if lost:
             raise DatabaseUnavailable() from exc_val

@@ -70,11 +70,10 @@ def of_database(database: Database, settings: Settings | None = None) -> Iterato
 
 
 def before_serving(database: Database) -> Iterator[Check]:
-    """What would make it worse to serve from a SQLite file."""
-    if backend(database) == "sqlite":
-        if health.size(database) <= QUICK_BYTES:
-            yield integrity(database, whole=False)
-        yield writable(database)
+    """What would make it worse to serve: a damaged SQLite file, and a database that can only be read."""
+    if backend(database) == "sqlite" and health.size(database) <= QUICK_BYTES:
+        yield integrity(database, whole=False)
+    yield writable(database)
 
 
 def of_machine(database: Database) -> Iterator[Check]:

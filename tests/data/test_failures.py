@@ -10,7 +10,7 @@ import peewee
 import psycopg2
 import pytest
 
-from reviva.database.failures import is_connection_lost, is_rolled_back, sqlstate
+from reviva.database.failures import is_connection_lost, is_rolled_back, is_unavailable, sqlstate
 from reviva.database.pool import PooledPostgres
 from tests.postgres import execute, free_port, new_database
 
@@ -29,7 +29,7 @@ def test_a_refused_connection_is_lost() -> None:
     assert is_connection_lost(refused.value)
 
 
-@pytest.mark.parametrize("state", ["57P01", "57P02", "57P03", "53300", "08006", "08P01"])
+@pytest.mark.parametrize("state", ["57P01", "57P02", "57P03", "53300", "25006", "08006", "08P01"])
 def test_states_that_mean_the_server_is_away(pool: PooledPostgres, state: str) -> None:
     with pytest.raises(peewee.PeeweeException) as raised:
         raise_state(pool, state)
@@ -46,10 +46,13 @@ def test_states_that_mean_try_again(pool: PooledPostgres, state: str) -> None:
     assert not is_connection_lost(raised.value)
 
 
-@pytest.mark.parametrize("state", ["22012", "23505", "42P01", "57014", "53100"])
-def test_states_that_mean_neither(pool: PooledPostgres, state: str) -> None:
+@pytest.mark.parametrize(("state", "unavailable"), [
+    ("22012", False), ("23505", False), ("42P01", False), ("57014", True), ("53100", True),
+])  # fmt: skip
+def test_states_that_mean_neither(pool: PooledPostgres, state: str, unavailable: bool) -> None:
     with pytest.raises(peewee.PeeweeException) as raised:
         raise_state(pool, state)
+    assert is_unavailable(raised.value) == unavailable
     assert not is_connection_lost(raised.value)
     assert not is_rolled_back(raised.value)
 

@@ -14,6 +14,7 @@ from peewee import Database
 from reviva.cli.serve import prepare
 from reviva.config import Settings
 from reviva.database.connection import connected
+from reviva.errors import DatabaseUnavailable
 from reviva.models import TABLES, Bench, Brand, DeviceModel, Hours, PricingRule, RepairPrice, RepairType, Shop
 from reviva.services.seeding import DATA, NEWEST, SeedingService, model_slug, price, read, shipped_models
 from tests import ledger
@@ -123,3 +124,11 @@ def test_a_start_that_was_killed_after_migrating_is_finished_by_the_next(new_url
         "Loaded 1 shops.", "Made the administrator admin@example.com",
     ]  # fmt: skip
     assert prepare(Settings(database_url=url, secret_key=KEY)) == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_start_on_a_server_that_can_only_be_read_says_so_and_tells_no_password(new_url: Callable[..., str]) -> None:
+    url = new_url(migrated=False) + "?options=-c%20default_transaction_read_only%3Don&password=secret"
+    with pytest.raises(DatabaseUnavailable, match="read-only: point REVIVA_DATABASE_URL") as refused:
+        prepare(Settings(database_url=url, secret_key=KEY))
+    assert "secret" not in refused.value.detail

@@ -142,6 +142,27 @@ def test_a_connection_lost_before_commit_is_repeated_on_another(pool: PooledPost
     assert (len(tries), amount(url)) == (2, 2)
 
 
+def test_a_connection_that_can_only_read_is_exchanged(url: str) -> None:
+    pool = PooledPostgres(url)
+
+    def work() -> None:
+        with pool.atomic():
+            add(pool)
+
+    with pool.connection_context():
+        pool.execute_sql("SET default_transaction_read_only = on")  # as after a failover, or on a full disk
+    with pool.connection_context():
+        retrying(pool, work)
+    with pool.connection_context():
+        pool.execute_sql("SET default_transaction_read_only = on")
+    with pytest.raises(DatabaseUnavailable), pool.connection_context():
+        work()
+    with pool.connection_context():
+        work()
+    pool.stop(1)
+    assert amount(url) == 2
+
+
 def test_a_connection_lost_after_commit_was_sent_is_not_repeated(url: str) -> None:
     proxy, tries = Proxy(url), []
     pool = PooledPostgres(proxy.url)
