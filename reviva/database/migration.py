@@ -22,7 +22,7 @@ from reviva.database.ddl import backend
 from reviva.database.failures import is_rolled_back, sqlstate
 from reviva.database.fields import UTCField
 from reviva.database.migration_lock import PATIENCE, only_migrator
-from reviva.errors import DatabaseUnavailable, SchemaError
+from reviva.errors import DatabaseUnavailable, RevivaError, SchemaError
 from reviva.retry import delays
 
 PACKAGED = Path(reviva.__file__).parent / "migrations"
@@ -226,13 +226,21 @@ def _run(database: Database, step: Step, direction: str, patience: float) -> Non
     while True:
         try:
             return _attempt(database, step, module, direction)
-        except (peewee.PeeweeException, DatabaseUnavailable) as problem:
+        except SchemaError:
+            raise
+        except Exception as problem:
             busy = isinstance(problem, DatabaseUnavailable)  # SQLite's writer is another process
             blocked = busy or is_rolled_back(problem) or sqlstate(problem) == "55P03"  # PostgreSQL's lock_timeout
             if not blocked or clock.monotonic() > until:
                 left = "was rolled back" if getattr(module, "atomic", True) else "may have left something behind"
-                raise SchemaError(f"{step.name} failed and {left}: {' '.join(str(problem).split())}") from problem
+                raise SchemaError(f"{step.name} failed and {left}: {told(problem)}") from problem
         time.sleep(next(pauses))
+
+
+def told(problem: Exception) -> str:
+    """What went wrong in a migration, in one line; a mistake in its code with the kind of it."""
+    words = " ".join(str(problem).split())
+    return words if isinstance(problem, peewee.PeeweeException | RevivaError) else f"{type(problem).__name__}: {words}"
 
 
 def _attempt(database: Database, step: Step, module: ModuleType, direction: str) -> None:

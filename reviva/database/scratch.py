@@ -12,10 +12,11 @@ from peewee import Database
 from playhouse.migrate import SchemaMigrator
 
 from reviva.database.ddl import Backend, backend
-from reviva.database.migration import Step
+from reviva.database.migration import Step, told
 from reviva.database.migration_lock import connection_like
 from reviva.database.postgres import Postgres
 from reviva.database.sqlite import SQLite
+from reviva.errors import SchemaError
 
 
 class Statement(NamedTuple):
@@ -44,7 +45,10 @@ class Scratch:
         """Runs migrations, one after the other."""
         for step in steps:
             self.step = step
-            step.load().up(SchemaMigrator.from_database(self), self)
+            try:
+                step.load().up(SchemaMigrator.from_database(self), self)
+            except Exception as problem:
+                raise SchemaError(f"{step.name} fails: {told(problem)}") from problem
         self.step = None
 
 

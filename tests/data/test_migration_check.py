@@ -51,6 +51,18 @@ def test_a_model_without_its_migration_is_told(
     assert "column shop.colour" not in schema.read(database)
 
 
+@pytest.mark.parametrize("fault", ["db.execute_sql('ALTER TABEL shop')", "raise KeyError('x')"])
+def test_one_that_fails_is_named(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    for path in migration.directory().glob("[0-9]*.py"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "9000_wrong.py").write_text(f"def up(migrator, db):\n    {fault}\n")
+    monkeypatch.setattr(migration, "directory", lambda: tmp_path)
+    with pytest.raises(SchemaError, match=r"^9000_wrong fails: .*(TABEL|KeyError: 'x')"):
+        migration_check.check(database)
+
+
 def test_a_skeleton_that_nobody_has_written_is_told_and_is_in_no_script(
     database: Database, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
