@@ -41,10 +41,10 @@ def unprivileged_user() -> str | None:
 class Server:
     """A PostgreSQL on a port of 127.0.0.1 with its data in a temporary folder; superuser postgres, no password.
 
-    `binaries` is another server's folder of programs than the wheel's.
+    `binaries` is another server's folder of programs than the wheel's; a standby follows its `primary`.
     """
 
-    def __init__(self, binaries: Path | None = None) -> None:
+    def __init__(self, binaries: Path | None = None, primary: Server | None = None) -> None:
         self._binaries = binaries or utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
         self._user = unprivileged_user()
         self.folder = Path(tempfile.mkdtemp(prefix="reviva-postgres-"))
@@ -53,7 +53,10 @@ class Server:
                 utils.ensure_folder_permissions(self._binaries.parent, 0o055)
             shutil.chown(self.folder, self._user)
         self._data = self.folder / "data"
-        self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "-D", str(self._data))
+        if primary:
+            self._run("pg_basebackup", "-d", primary.url(), "-D", str(self._data), "-R", "--no-sync", "-c", "fast")
+        else:
+            self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "-D", str(self._data))
         self.port = free_port()
         # Ends with the pipe from this process, so that not even a killed test run leaves a server behind.
         stop = f"'{self._binaries}/pg_ctl' -D '{self._data}' -m immediate stop"

@@ -87,8 +87,10 @@ def replicas(database: Database) -> dict[str, float | None]:
     ).fetchall()
     found: dict[str, float | None] = dict(rows)
     (own,) = database.execute_sql(
-        "SELECT CASE WHEN pg_is_in_recovery() THEN EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp())::float8"
-        " END"
+        # One that has replayed all it received is not behind, however long nothing was written.
+        "SELECT CASE WHEN NOT pg_is_in_recovery() THEN NULL"
+        " WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0"
+        " ELSE EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp())::float8 END"
     ).fetchone()
     return found if own is None else {**found, "this server": own}
 

@@ -18,14 +18,15 @@ from peewee import Database
 from reviva import clock
 from reviva.config import Settings
 from reviva.database import health, migration
-from reviva.database.connection import open_database, open_pool
+from reviva.database.connection import connected, open_database, open_pool
 from reviva.database.pool import PooledPostgres
 from reviva.repositories.notification import NotificationRepository
 from reviva.services import health_checks as checks
 from reviva.services.health import HealthService, address
 from tests.command import reviva
 from tests.people import COMMAND, KEY, services_over
-from tests.postgres import free_port
+from tests.postgres import Server, execute, free_port
+from tests.waiting import until
 
 NewUrl = Callable[..., str]
 Travel = Callable[..., None]
@@ -282,6 +283,23 @@ def test_the_doctor_names_what_is_no_setting_and_a_folder_that_backups_can_not_g
 def test_a_replica_is_none_where_there_is_none(database: Database) -> None:
     assert health.replicas(database) == {}
     assert list(checks.replication(database)) == []
+
+
+def test_a_standby_is_behind_while_it_has_not_replayed_all_and_not_where_nothing_is_written() -> None:
+    primary = Server()
+    standby = Server(primary=primary)
+    try:
+        with connected(standby.url()) as database:
+            execute(primary.url(), "CREATE TABLE first (id int)")
+            until(lambda: "first" in database.get_tables(), 20)
+            assert health.replicas(database) == {"this server": 0}
+            database.execute_sql("SELECT pg_wal_replay_pause()")
+            execute(primary.url(), "CREATE TABLE second (id int)")
+            until(lambda: bool(health.replicas(database)["this server"]), 20)
+            assert "second" not in database.get_tables()
+    finally:
+        standby.remove()
+        primary.remove()
 
 
 def test_a_replica_that_lags_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
