@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from peewee import Database
 
 from reviva import clock
@@ -19,6 +20,9 @@ from tests import databases
 
 FIRST = ("test_index_advice", "test_end_to_end", "test_staff_openapi", "test_access", "test_kill")
 """What shares a dear database, and the longest tests: one that comes last keeps the other processes waiting."""
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 MEMORY = Path("/dev/shm")
 ROOM = 6 * 2**30

@@ -117,7 +117,7 @@ def test_no_request_that_the_document_suggests_is_answered_otherwise(demo: Demo)
 def _hammer(operation: schemathesis.APIOperation, demo: Demo) -> None:
     from hypothesis import HealthCheck, given, settings
 
-    @settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def run(case: schemathesis.Case) -> None:
         answer = case.call(base_url=demo.url)

@@ -43,7 +43,7 @@ def test_every_public_call_answers_as_described(server: Server) -> None:
 def hammer(operation: schemathesis.APIOperation, server: Server) -> None:
     """Some dozen requests to one operation."""
 
-    @settings(max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def run(case: schemathesis.Case) -> None:
         answer = case.call(base_url=server.url)

@@ -35,7 +35,7 @@ def test_nothing_that_a_manager_sends_is_answered_otherwise_than_documented(clie
 
 
 def _hammer(operation: schemathesis.APIOperation) -> None:
-    @settings(max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=20, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def run(case: schemathesis.Case) -> None:
         named = {"slug": "apple-one", "category": "phone", "id": 1}

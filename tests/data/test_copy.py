@@ -162,7 +162,7 @@ def postgres() -> Iterator[str]:
         yield url
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=50, max_size=200))
 def test_numbers_are_spelt_as_postgresql_does(postgres: str, numbers: list[float]) -> None:
     wholes = [struct.unpack(">d", struct.pack(">d", float(int(n) % 10**17)))[0] for n in numbers]

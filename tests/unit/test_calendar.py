@@ -39,7 +39,7 @@ days = st.dates(date(2024, 1, 1), date(2028, 12, 31))
 lengths = st.integers(1, 600)
 
 
-few = settings(deadline=None, max_examples=40)
+few = settings(max_examples=40)
 
 
 def test_a_shop_that_does_not_close_at_midnight_works_through_it() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reviva.vocabulary import Vocabulary
@@ -125,7 +125,6 @@ def test_numbers_and_short_words_are_never_taken_for_others(word: str) -> None:
     assert not CATALOG.near(word)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_read_and_can_be_asked(query: str) -> None:
     for groups in CATALOG.readings(query):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reviva.words import MOST_WORDS, addresses, asked, called, fts5, joined, tsquery, words
@@ -29,7 +29,6 @@ def test_words_are_lower_case_letters_and_digits_without_accents(text: str, foun
     assert words(text) == found
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_the_words_of_words_are_themselves(text: str) -> None:
     once = words(text)
