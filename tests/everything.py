@@ -29,9 +29,10 @@ EXAMPLES: dict[str, Any] = {
     "q": "name1", "shop": "main", "assigned_to": 1, "created_from": _SPAN["from"], "created_to": _SPAN["to"],
     "starts_from": _SPAN["from"], "starts_to": _SPAN["to"], **_SPAN, "email": "p1@example.com",
     "phone": "+447000000001", "consent": "true", "channel": "email", "template": "t", "reference": "RV-00000001",
-    "entity": "booking", "entity_id": "RV-00000001", "actor": "1", "actor_kind": "user", "action": "session.start",
-    "role": "technician", "active": "true", "user": 1, "live": "true", "open": "true", "category": "phone",
-    "brand": "apple", "year": "2021,2022", "year_from": 2021, "year_to": 2022, "kind": "percent", "route": "background",
+    "customer": 1, "entity": "booking", "entity_id": "RV-00000001", "actor": "1", "actor_kind": "user",
+    "action": "session.start", "role": "technician", "active": "true", "user": 1, "live": "true", "open": "true",
+    "category": "phone", "brand": "apple", "year": "2021,2022", "year_from": 2021, "year_to": 2022, "kind": "percent",
+    "route": "background",
 }  # fmt: skip
 """A value for each filter of each list."""
 _STATUS = {"/api/bookings": "in_repair,ready", "/api/notifications": "dead"}
