@@ -239,12 +239,14 @@ def _customer(n: int) -> dict[str, Any]:
 
 
 def _booking(n: int, shop: int, chance: random.Random, models: list[int], bookings: int) -> dict[str, Any]:
-    starts = FIRST + timedelta(minutes=30 * n)
+    starts, status = FIRST + timedelta(minutes=30 * n), chance.choice([*Status, *["completed"] * 60])
+    forgotten = status != Status.DRAFT or n % 20 == 0  # few drafts are: each is told of to webhooks
     return {
         "reference": f"RV-{n:08}", "shop": shop, "customer": n % (bookings // 2) + 1, "model": chance.choice(models),
-        "status": chance.choice([*Status, *["completed"] * 60]),
+        "status": status,
         "starts_at": starts, "ends_at": starts + timedelta(hours=1), "assigned_to": n % USERS + 1 if n % 4 else None,
-        "currency": "GBP", "total": 1, "created_at": starts - timedelta(days=3), "updated_at": starts,
+        "currency": "GBP", "total": 1, "created_at": starts - timedelta(days=3),
+        "updated_at": starts if forgotten else clock.now(),
         "search_text": f"name{n % (bookings // 2)} rv{n}",
     }  # fmt: skip
 
