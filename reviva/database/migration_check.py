@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from peewee import Database
@@ -16,6 +17,10 @@ BIG = 100_000
 """Rows from which on a scan, a rewrite or an index takes longer than visitors wait."""
 
 
+_PIECES = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$\w*\$).*?(?P=tag)|.""", re.DOTALL)
+"""A comment, something quoted, or any character."""
+
+
 class Hazard(NamedTuple):
     """A kind of statement that is dangerous on a table of `rows` or more."""
 
@@ -26,7 +31,8 @@ class Hazard(NamedTuple):
     advice: str
 
 
-_ALTER = r'^ALTER TABLE (?:ONLY )?(?:IF EXISTS )?"?(?P<table>\w+)"? (?:.*, )?'
+_TABLE = r'(?:"?\w+"?\.)?"?(?P<table>\w+)"?'
+_ALTER = rf"^ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_TABLE} (?:.*, )?"
 _ADD = _ALTER + r"ADD (?:COLUMN )?(?!CONSTRAINT|CHECK|FOREIGN|UNIQUE|PRIMARY|EXCLUDE)"
 _VOLATILE = r"random\(|gen_random_uuid\(|uuidv7\(|uuid_generate_v\d|clock_timestamp\(|timeofday\(|nextval\("
 _CONSTRAINT = _ALTER + r"ADD (?:CONSTRAINT \S+ )?"
@@ -63,7 +69,7 @@ HAZARDS = (
         "CREATE UNIQUE INDEX CONCURRENTLY, then ADD CONSTRAINT … USING INDEX",
     ),
     Hazard(
-        r'^CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY).*? ON (?:ONLY )?"?(?P<table>\w+)"?', BIG,
+        rf"^CREATE (?:UNIQUE )?INDEX (?!CONCURRENTLY).*? ON (?:ONLY )?{_TABLE}", BIG,
         "stops writers until the index is built",
         "CREATE INDEX CONCURRENTLY IF NOT EXISTS, alone in a migration with `atomic = False`",
     ),
@@ -78,17 +84,17 @@ HAZARDS = (
         "let a version go by in which nothing reads it",
     ),
     Hazard(
-        r'^DROP TABLE (?:IF EXISTS )?"?(?P<table>\w+)"?', 1,
+        rf"^(?:DROP TABLE|TRUNCATE(?: TABLE)?) (?:IF EXISTS |ONLY )?{_TABLE}", 1,
         "loses its rows",
         "let a version go by in which nothing reads it, and make a backup",
     ),
     Hazard(
-        r'^(?:UPDATE|DELETE FROM) (?:ONLY )?"?(?P<table>\w+)"?', BIG,
+        rf"^(?:WITH .*[ (])?(?:UPDATE|DELETE FROM) (?:ONLY )?{_TABLE}", BIG,
         "locks every row it changes until the whole migration commits",
         "do it in batches, each in a transaction of its own",
     ),
     Hazard(
-        r'^(?:CLUSTER|VACUUM FULL|REINDEX TABLE|LOCK TABLE)(?! CONCURRENTLY) "?(?P<table>\w+)"?', BIG,
+        rf"^(?:CLUSTER|VACUUM FULL|REINDEX TABLE|LOCK(?: TABLE)?)(?! CONCURRENTLY) (?:ONLY )?{_TABLE}", BIG,
         "stops everybody until it is done",
         "leave it out of migrations",
     ),
@@ -132,17 +138,36 @@ def sizes(database: Database) -> dict[str, int]:
 
 
 def hazards(statement: Statement, rows: dict[str, int]) -> list[str]:
-    """What a statement would do to tables that are there already, unless its line says `# safe: why`."""
-    sql = " ".join(statement.sql.split())
-    where = f"{statement.step.name}.py:{statement.line}"
+    """What a call's statements would do to tables that are there already, unless its line says `# safe: why`."""
     if "# safe:" in linecache.getline(str(statement.step.path), statement.line):
         return []
-    if re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY", sql, re.I) and getattr(statement.step.load(), "atomic", True):
-        return [f"{where}: {sql}: can't run in a transaction; say `atomic = False` in the migration"]
-    found = []
+    where, parts, found = f"{statement.step.name}.py:{statement.line}", split(statement.sql), []
+    alone = len(parts) == 1 and not getattr(statement.step.load(), "atomic", True)
+    for sql in parts:
+        if re.match(r"(DO|CALL)\b", sql, re.IGNORECASE):
+            found.append(f"{where}: {sql}: what it does can't be read here: look yourself, then say `# safe: why`")
+        if re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY", sql, re.IGNORECASE) and not alone:
+            found.append(
+                f"{where}: {sql}: can't run in a transaction; run it alone, in a migration with `atomic = False`"
+            )
+        found += [f"{where}: {sql}: {told}" for told in _dangers(sql, rows)]
+    return found
+
+
+def split(text: str) -> list[str]:
+    """The statements of a text, each on one line and without its comments; a `;` within quotes ends none."""
+    parts = [""]
+    for piece in (match[0] for match in _PIECES.finditer(text)):
+        if piece == ";":
+            parts.append("")
+        else:
+            parts[-1] += " " if piece.startswith(("--", "/*")) else piece
+    return [" ".join(part.split()) for part in parts if part.strip()]
+
+
+def _dangers(sql: str, rows: dict[str, int]) -> Iterator[str]:
     for hazard in HAZARDS:
         match = re.search(hazard.pattern, sql, re.IGNORECASE)
-        if match and rows.get(match["table"], -1) >= hazard.rows:
-            table = f"{match['table']}, about {rows[match['table']]:,} rows"
-            found.append(f"{where}: {sql}: {hazard.effect} ({table}); {hazard.advice}")
-    return found
+        table = match["table"].lower() if match else ""
+        if rows.get(table, -1) >= hazard.rows:
+            yield f"{hazard.effect} ({table}, about {rows[table]:,} rows); {hazard.advice}"
