@@ -20,7 +20,7 @@ from reviva.services.health_checks import migrations
 def work(database: str | None) -> int:
     """Send notifications and webhooks, and nothing else, until SIGTERM or SIGINT: for more than one machine."""
     from reviva.database import green
-    from reviva.database.connection import begin, end, open_pool
+    from reviva.database.connection import begin, end, hurry, open_pool
     from reviva.notifications.dispatcher import Dispatcher
     from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 
@@ -39,6 +39,7 @@ def work(database: str | None) -> int:
         each.start()
     click.echo("Reviva sends notifications.")
     told.wait()
+    hurry(services.database)
     for each in dispatchers:
         each.stop()
     end(services.database)

@@ -47,6 +47,12 @@ def begin(database: Database) -> None:
         database.start()
 
 
+def hurry(database: Database) -> None:
+    """Lets nobody wait any more for a database that is away: the process ends, and what it leaves is done later."""
+    if isinstance(database, PooledPostgres):
+        database.hurry()
+
+
 def end(database: Database) -> None:
     """Closes the connections that are kept."""
     if isinstance(database, PooledPostgres | KeptSQLite):

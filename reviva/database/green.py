@@ -18,6 +18,12 @@ from reviva import clock
 
 Result = TypeVar("Result")
 
+LOOK = 0.5
+"""Seconds after which who waits looks whether it is still to wait."""
+
+_hurry: tuple[float, float] | None = None
+"""Since when, in monotonic seconds, nothing may take longer than so many seconds: the process ends."""
+
 # A context variable, because greenlets and threads each have their own, however early this module was imported.
 _deadline: ContextVar[float | None] = ContextVar("database_deadline", default=None)
 
@@ -43,13 +49,23 @@ def install(statement_timeout: float = 30.0) -> None:
     def wait(connection: Any) -> None:
         # psycopg2 closes the connection when this raises: nobody could tell what a late answer belongs to.
         limit = _deadline.get()
-        until = clock.monotonic() + statement_timeout if limit is None else limit
+        began = clock.monotonic()
+        until = began + statement_timeout if limit is None else limit
         while (state := connection.poll()) != extensions.POLL_OK:
+            if _hurry:
+                until = min(until, max(began, _hurry[0]) + _hurry[1])
             if (left := until - clock.monotonic()) <= 0:
                 raise late()
-            waits[state](connection.fileno(), timeout=left, timeout_exc=late())
+            with suppress(TimeoutError):
+                waits[state](connection.fileno(), timeout=min(left, LOOK))
 
     extensions.set_wait_callback(wait)
+
+
+def hurry(seconds: float) -> None:
+    """From now on nothing is waited for longer than so many seconds, what is under way neither: the process ends."""
+    global _hurry
+    _hurry = clock.monotonic(), seconds
 
 
 def is_installed() -> bool:

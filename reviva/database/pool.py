@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import peewee
 
+from reviva.database import green
 from reviva.database.connector import Connector
 from reviva.database.failures import is_connection_lost, is_rolled_back
 from reviva.database.late import Late
@@ -52,6 +53,11 @@ class PooledPostgres(Late, Planned, PooledPostgresqlDatabase):
         """Open the minimum and keep the pool in health, in the background."""
         self.places.start()
         self.keeper.start()
+
+    def hurry(self, seconds: float = 2.0) -> None:
+        """What is still to be done before a `stop` shall not wait for a server that is away or does not answer."""
+        green.hurry(seconds)
+        self.places.hurry(seconds)
 
     def stop(self, seconds: float = 10.0) -> int:
         """Lend no more, wait for what is lent at most `seconds`, close all; returns how many were not given back."""

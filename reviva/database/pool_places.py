@@ -40,6 +40,7 @@ class Places:
         self.minimum, self.maximum, self.timeout = minimum, maximum, timeout
         self.idle_timeout, self.lifetime = idle_timeout, lifetime
         self.connector = connector
+        self.away_patience = AWAY_PATIENCE
         self.away = False
         self.kept = False
         """A keeper is running: while the server is away it alone tries to reach it."""
@@ -181,6 +182,10 @@ class Places:
         self._stopped = False
         self._drained.clear()
 
+    def hurry(self, seconds: float) -> None:
+        """Nobody shall wait longer than so many seconds any more, and for a server that is away not at all."""
+        self.timeout, self.away_patience = min(self.timeout, seconds), 0.0
+
     def stop(self, seconds: float) -> int:
         """Lend no more, wait until all is given back, at most `seconds`; returns how many connections are still out.
         Those are closed when they come back."""
@@ -240,7 +245,7 @@ class Places:
 
     def _wait(self, waiter: Waiter, deadline: float) -> Held | None:
         began = clock.monotonic()
-        until = min(deadline, began + AWAY_PATIENCE) if self._left_to_keeper() else deadline
+        until = min(deadline, began + self.away_patience) if self._left_to_keeper() else deadline
         try:
             waiter.bell.wait(max(0.0, until - began))
         except BaseException:  # killed while it waited

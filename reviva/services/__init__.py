@@ -140,6 +140,7 @@ class Services:
 
     def stop(self) -> None:
         """After the last request."""
+        connection.hurry(self.database)
         for driver in self.drivers:
             driver.stop()
         self.backups.stop()

@@ -7,7 +7,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -192,3 +192,23 @@ def test_a_server_that_stands_still(database: postgres.Server, url: str, tmp_pat
         assert healed < HEALING
         assert not late(traffic.failed(), [(gone, back)])
         assert traffic.slowest() < 10
+
+
+@pytest.mark.parametrize("away", ["refuses", "is silent"])
+def test_a_server_told_to_stop_does_not_wait_for_a_database_that_is_away(
+    database: postgres.Server, url: str, tmp_path: Path, away: str
+) -> None:
+    server = Server(tmp_path, "--workers", "1", database_url=url)
+    try:
+        server.start()
+        with database.frozen() if away == "is silent" else nullcontext():
+            if away == "refuses":
+                database.stop()
+            time.sleep(1.5)  # until what goes on in the background has met it
+            began = time.monotonic()
+            assert server.stop() == 0, server.log
+            print(f"stopped in {time.monotonic() - began:.2f} s while the database {away}")
+            assert time.monotonic() - began < 10
+        assert "Traceback" not in server.log, server.log
+    finally:
+        server.kill()
