@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from peewee import SQL, Database, NodeList, fn
+from peewee import SQL, Cast, Database, NodeList, fn
 
 from reviva.database import statement
 from reviva.database.ddl import Backend, backend
@@ -46,25 +47,34 @@ class FigureRepository:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def counted(self, shops: Sequence[int], first: datetime, last: datetime) -> list[Row]:
-        """What happened in some shops from one instant until before another, counted from the bookings themselves."""
-        bound = {"shops": list(shops), "first": first, "last": last}
-        figures = [
-            figure(row["shop_id"], M.STATUS, row["to_status"], row["n"]) for row in _STEPS.all(self.database, **bound)
-        ]
-        for row in _DONE[backend(self.database)].all(self.database, **bound):
-            shop, n = row["shop_id"], row["n"]
-            figures.append(figure(shop, M.REVENUE, row["currency"], n, row["amount"]))
+    def counted(
+        self, shops: Sequence[int], first: datetime, last: datetime, offset: timedelta
+    ) -> dict[date, list[Row]]:
+        """What happened in some shops from one instant until before another, counted from the bookings themselves, by
+        the days of a clock that is `offset` ahead of UTC."""
+        bound = {"shops": list(shops), "first": first, "last": last, "offset": f"{offset.total_seconds():.0f} seconds"}
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+
+        def rows(statements: dict[Backend, Statement]) -> Iterator[tuple[Row, int, Callable[..., None]]]:
+            for row in statements[backend(self.database)].all(self.database, **bound):
+                day, shop = found[str(row["day"])], row["shop_id"]
+                yield row, row["n"], lambda *told, day=day, shop=shop: day.append(figure(shop, *told))
+
+        for row, n, add in rows(_STEPS):
+            add(M.STATUS, row["to_status"], n)
+        for row, n, add in rows(_DONE):
+            add(M.REVENUE, row["currency"], n, row["amount"])
             if row["assigned_to_id"] is not None:
-                figures.append(figure(shop, M.TECHNICIAN, str(row["assigned_to_id"]), n, row["minutes"]))
-                figures.append(figure(shop, M.WORK, "", n, row["minutes"]))
+                add(M.TECHNICIAN, str(row["assigned_to_id"]), n, row["minutes"])
+                add(M.WORK, "", n, row["minutes"])
             if row["ready"]:
-                figures.append(figure(shop, M.TURNAROUND, "", row["ready"], row["seconds"]))
-        for row in _MADE.all(self.database, **bound):
-            figures.append(figure(row["shop_id"], M.MODEL, row["slug"], row["n"]))
-            figures.append(figure(row["shop_id"], M.MADE, "", row["n"]))
-        figures += [figure(row["shop_id"], M.MESSAGE, "sent", row["n"]) for row in _SENT.all(self.database, **bound)]
-        return summed(figures)
+                add(M.TURNAROUND, "", row["ready"], row["seconds"])
+        for row, n, add in rows(_MADE):
+            add(M.MODEL, row["slug"], n)
+            add(M.MADE, "", n)
+        for _, n, add in rows(_SENT):
+            add(M.MESSAGE, "sent", n)
+        return {date.fromisoformat(day): summed(figures) for day, figures in found.items()}
 
     def keep(self, day: date, shops: Iterable[int], figures: Iterable[Row]) -> None:
         """Keeps a day's figures of some shops, in place of what was kept of it, and sums up the day of all shops."""
@@ -157,6 +167,21 @@ def _span(field: Any) -> Any:
     return (field >= Param("first", field)) & (field < Param("last", field))
 
 
+def _day(field: Any, kind: Backend) -> Any:
+    """The day of an instant, on a clock that is `offset` ahead of UTC."""
+    offset = Param("offset")
+    if kind == "sqlite":
+        return fn.DATE(field, offset).alias("day")
+    return NodeList((field, SQL("AT TIME ZONE 'UTC' +"), Cast(offset, "INTERVAL"))).cast("DATE").alias("day")
+
+
+_DAY = SQL('"day"')
+
+
+def _each(build: Callable[[Backend], Any]) -> dict[Backend, Statement]:
+    return {"sqlite": Statement(lambda: build("sqlite")), "postgresql": Statement(lambda: build("postgresql"))}
+
+
 def _moves(step: Any) -> Any:
     """A step to another status. The others say what else was changed: notes, repairs, or who is to do it."""
     return step.from_status.is_null() | (step.from_status != step.to_status)
@@ -171,15 +196,15 @@ def _done(kind: Backend) -> Any:
 
     seconds = _seconds(when(fn.MAX, Status.READY), kind) - _seconds(when(fn.MIN, Status.CHECKED_IN), kind)
     each = H.select(
-        B.shop, B.currency, B.assigned_to, B.total, seconds.alias("seconds"),
+        _day(H.at, kind), B.shop, B.currency, B.assigned_to, B.total, seconds.alias("seconds"),
         (_seconds(B.ends_at, kind) - _seconds(B.starts_at, kind)).alias("seconds_booked"),
     ).join(B).where(_span(H.at), Among(B.shop, "shops"), H.to_status == Status.COMPLETED, _moves(H))  # fmt: skip
     if kind == "postgresql":
         each = each.offset(0)  # else PostgreSQL dissolves the subselect, and looks up the steps for each sum
     each = each.alias("each")
     c = each.c
-    names = (c.shop_id, c.currency, c.assigned_to_id)
-    named = [name.alias(alias) for name, alias in zip(names, ("shop_id", "currency", "assigned_to_id"), strict=True)]
+    names = [c[name] for name in ("day", "shop_id", "currency", "assigned_to_id")]
+    named = [column.alias(column.name) for column in names]
     sums = (
         fn.COUNT(SQL("*")).alias("n"), fn.SUM(c.total).cast("BIGINT").alias("amount"),
         (fn.SUM(c.seconds_booked).cast("BIGINT") / 60).alias("minutes"), fn.COUNT(c.seconds).alias("ready"),
@@ -191,33 +216,31 @@ def _done(kind: Backend) -> Any:
 OPEN = tuple(status for status in Status if status not in (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW))
 _NEW = (H.from_status.is_null() | (H.from_status == Status.DRAFT)) & H.to_status.in_((Status.PENDING, Status.CONFIRMED))
 
-_STEPS = Statement(
-    lambda: (
-        H.select(B.shop, H.to_status, fn.COUNT(SQL("*")).alias("n"))
+_N = fn.COUNT(SQL("*")).alias("n")
+_STEPS = _each(
+    lambda kind: (
+        H.select(_day(H.at, kind), B.shop, H.to_status, _N)
         .join(B)
         .where(_span(H.at), Among(B.shop, "shops"), _moves(H))
-        .group_by(B.shop, H.to_status)
+        .group_by(_DAY, B.shop, H.to_status)
     )
 )
-_DONE: dict[Backend, Statement] = {
-    "sqlite": Statement(lambda: _done("sqlite")),
-    "postgresql": Statement(lambda: _done("postgresql")),
-}
-_MADE = Statement(
-    lambda: (
-        H.select(B.shop, DeviceModel.slug, fn.COUNT(SQL("*")).alias("n"))
+_DONE = _each(_done)
+_MADE = _each(
+    lambda kind: (
+        H.select(_day(H.at, kind), B.shop, DeviceModel.slug, _N)
         .join(B)
         .join(DeviceModel)
         .where(_span(H.at), Among(B.shop, "shops"), _NEW)
-        .group_by(B.shop, DeviceModel.slug)
+        .group_by(_DAY, B.shop, DeviceModel.slug)
     )
 )
-_SENT = Statement(
-    lambda: (
-        N.select(B.shop, fn.COUNT(SQL("*")).alias("n"))
+_SENT = _each(
+    lambda kind: (
+        N.select(_day(N.sent_at, kind), B.shop, _N)
         .join(B)
         .where(_span(N.sent_at), N.sent_at.is_null(False), Among(B.shop, "shops"))
-        .group_by(B.shop)
+        .group_by(_DAY, B.shop)
     )
 )
 

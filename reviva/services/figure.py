@@ -8,22 +8,24 @@ again. Nothing is added to what a booking does, and nobody waits for a hot row.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import chain, groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from peewee import Database
 
 from reviva import clock
+from reviva.database.monitor import repeating
 from reviva.database.statement import Row
 from reviva.models.booking import Status
 from reviva.models.summary import Measure
 from reviva.repositories.catalog import DeviceModelRepository
-from reviva.repositories.figure import SHOWN, FigureRepository, Kept
+from reviva.repositories.figure import SHOWN, FigureRepository, Kept, summed
 from reviva.repositories.shop import ShopRepository
-from reviva.services.calendar import DAY, Calendar
+from reviva.services.calendar import DAY, NO_OFFSET, begin
 from reviva.services.scope import Scope, by_zone
 
 SETTLED: Final = timedelta(minutes=15)
@@ -84,9 +86,9 @@ class FigureService:
         """Counts and keeps a day of those shops that it is not kept of; whether there were any."""
         missing = kept.missing(shops, day)
         if missing:
-            counted = self.counted(zone, missing, day)  # outside the transaction, which must be short
+            counted = self.counted(zone, missing, day, day)  # outside the transaction, which must be short
             with self.database.atomic():
-                self.figures.keep(day, missing, counted)
+                self.figures.keep(day, missing, counted.get(day, ()))
         return bool(missing)
 
     def check_again(self) -> None:
@@ -141,34 +143,39 @@ class FigureService:
         """All figures of a span of days, from what is kept and, for the days that are not, counted now."""
         past, kept = self.past(scope, first, last)
         totals = dict(past)
-        everyone = by_zone(scope.everyone)
-        for zone, shops, day in self.unkept(scope, kept, first, last):
-            for row in self.recent(zone, everyone[zone], day):
-                if row["shop_id"] in shops and row["measure"] in SHOWN:
-                    add(totals, None if row["measure"] == Measure.MODEL else day, row)
+        for day, row in self.unkept(scope, kept, first, last):
+            if row["measure"] in SHOWN:
+                add(totals, None if row["measure"] == Measure.MODEL else day, row)
         return totals
 
-    def unkept(self, scope: Scope, kept: Kept, first: date, last: date) -> Iterator[tuple[str, list[int], date]]:
-        """Days, in each zone, that are not kept of some shops: of which."""
-        began = scope.first_days()
+    def unkept(self, scope: Scope, kept: Kept, first: date, last: date) -> Iterator[tuple[date, Row]]:
+        """The figures of the days that are not kept, each only of those shops of which it is not."""
+        began, everyone = scope.first_days(), by_zone(scope.everyone)
         for zone, shops in scope.zones().items():
-            for day in days(max(first, min((began[shop] for shop in shops if shop in began), default=date.max)), last):
-                if missing := [shop for shop in kept.missing(shops, day) if began.get(shop, date.max) <= day]:
-                    yield zone, missing, day
+            missing = {
+                day: some
+                for day in days(max(first, min((began[id] for id in shops if id in began), default=date.max)), last)
+                if (some := {shop for shop in kept.missing(shops, day) if began.get(shop, date.max) <= day})
+            }
+            for run in runs(missing):
+                for day, rows in self.recent(zone, everyone[zone], *run).items():
+                    yield from ((day, row) for row in rows if row["shop_id"] in missing[day])
 
-    def recent(self, zone: str, everyone: Sequence[int], day: date) -> list[Row]:
-        """The figures of all shops of a zone on a day that is not kept: as they are now, or of a busy day as they were
+    def recent(self, zone: str, everyone: Sequence[int], first: date, last: date) -> dict[date, list[Row]]:
+        """The figures of all shops of a zone on days that are not kept: as they are now, or of a busy day as they were
         a moment ago."""
-        key, now = (zone, day), clock.monotonic()
+        if first < last:
+            return self.counted(zone, everyone, first, last)
+        key, now, day = (zone, first), clock.monotonic(), first
         until, rows = self._busy.get(key, (0.0, []))
         if now >= until:
-            rows = self.counted(zone, everyone, day)
+            rows = self.counted(zone, everyone, day, day).get(day, [])
             steps = sum(row["count"] for row in rows if row["measure"] == "status")
             if steps >= BUSY:
                 if len(self._busy) >= MOST_PASTS:
                     self._busy.clear()
                 self._busy[key] = now + steps / STEPS_A_SECOND, rows
-        return rows
+        return {day: rows}
 
     def past(self, scope: Scope, first: date, last: date) -> tuple[Totals, Kept]:
         """The kept figures of a span, and which days those are. Days gone by don't change, so they are read once."""
@@ -186,10 +193,20 @@ class FigureService:
             self._past[key] = clock.monotonic(), found
         return found
 
-    def counted(self, zone: str, shops: Sequence[int], day: date) -> list[Row]:
-        """The figures of a local day, counted from the bookings."""
-        calendar = Calendar(zone, (), (), 15)
-        return self.figures.counted(shops, calendar.instant(day, 0), calendar.instant(day + DAY, 0))
+    def counted(self, zone: str, shops: Sequence[int], first: date, last: date) -> dict[date, list[Row]]:
+        """The figures of local days, counted from the bookings: of all days at once between two changes of the clock,
+        of one on which it changes alone."""
+        place, found = ZoneInfo(zone), dict[date, list[Row]]()
+
+        def offsets(day: date) -> list[timedelta]:
+            return [begin(each, place).astimezone(place).utcoffset() or NO_OFFSET for each in (day, day + DAY)]
+
+        for (before, after), some in groupby(days(first, last), offsets):
+            span = list(some)
+            with repeating():
+                rows = self.figures.counted(shops, begin(span[0], place), begin(span[-1] + DAY, place), before)
+            found |= rows if before == after else {span[0]: summed(chain(*rows.values()))}
+        return found
 
     def top(self, models: Counter[str]) -> list[Row]:
         """The models that most bookings were made for."""
@@ -235,6 +252,13 @@ def by_key(totals: Totals, measure: str) -> Counter[str]:
         if each == measure:
             counts[key] += count
     return counts
+
+
+def runs(some: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """The first and last of days that follow each other, of some in their order."""
+    for _, run in groupby(enumerate(some), lambda pair: pair[1] - pair[0] * DAY):
+        following = [day for _, day in run]
+        yield following[0], following[-1]
 
 
 def sums(totals: Totals, measure: str) -> tuple[int, int]:

@@ -98,11 +98,10 @@ class ReportService:
         found: defaultdict[str, Tally] = defaultdict(Tally)
         for row in rows:
             found[str(row["place"])].add(row["measure"], row["key"], row["count"], row["amount"])
-        for zone, shops, day in self.figures.unkept(scope, kept, first, last):
-            for row in self.figures.counted(zone, shops, day):
-                if row["measure"] in ABOUT.get(by, WHOLE):
-                    about = {"day": day, "month": day.isoformat()[:7], "shop": row["shop_id"]}.get(by, row["key"])
-                    found[str(about)].add(row["measure"], row["key"], row["count"], row["amount"])
+        for day, row in self.figures.unkept(scope, kept, first, last):
+            if row["measure"] in ABOUT.get(by, WHOLE):
+                about = {"day": day, "month": day.isoformat()[:7], "shop": row["shop_id"]}.get(by, row["key"])
+                found[str(about)].add(row["measure"], row["key"], row["count"], row["amount"])
         return found
 
     def _shops(self, tallies: defaultdict[str, Tally], scope: Scope) -> list[Row]:
