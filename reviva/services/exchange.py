@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, TextIO
 
 import orjson
@@ -170,11 +170,22 @@ class _Lines:
         return self.number, str(problem)
 
 
+def separator(first: str, known: Container[str]) -> str:
+    """What stands between a file's cells: a spreadsheet writes semicolons or tabs where a comma is in every number."""
+    for mark in ";\t":
+        if all(name in known for row in csv.reader([first], delimiter=mark) for name in row):
+            return mark
+    return ","
+
+
 def parsed(kind: str, lines: Iterable[str]) -> Iterator[tuple[int, Row | str]]:
     """The line of each row with its values, or with what is wrong with it. Raises `Invalid` for a wrong first line."""
-    counted = _Lines(lines)
-    reader = csv.DictReader(counted, strict=True)
-    known = KINDS[kind].model_fields
+    lines, known = iter(lines), KINDS[kind].model_fields
+    first = next(lines, "")
+    if "\0" in first or not exchange_rows.is_utf8(first):
+        raise Invalid.field("line 1", exchange_rows.NO_UTF8, "no-utf8")
+    counted = _Lines(chain([first], lines))
+    reader = csv.DictReader(counted, strict=True, delimiter=separator(first, known))
     try:
         names = reader.fieldnames or ()
     except csv.Error as problem:

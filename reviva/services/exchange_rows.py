@@ -19,11 +19,21 @@ from reviva.validation import misfits
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of something to run."""
 MOST: Final = 10**15
+NO_UTF8: Final = "is not in UTF-8: save the file as UTF-8 (in a spreadsheet: “CSV UTF-8”), and import that"
 
 
 def guarded(text: str) -> str:
     """A text that no spreadsheet runs: an apostrophe goes before it, and before one that begins like this already."""
     return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text that was read with `surrogateescape` was UTF-8; one in UTF-16 has NULs or is none either."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unguarded(cell: str) -> str:
@@ -49,8 +59,6 @@ def written(value: Any) -> str | int:
 def _plain(text: str) -> str:
     if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
         raise ValueError("must not contain control characters")
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise ValueError("is not UTF-8")
     return text
 
 
@@ -124,6 +132,8 @@ class RuleRow(_Row):
 
 def read(kind: type[BaseModel], row: Mapping[str | None, Any]) -> dict[str, Any]:
     """A row's values; an empty cell is as if it were not there. Raises ValueError that says every fault."""
+    if not is_utf8("".join(str(cell) for cell in row.values())):
+        raise ValueError(NO_UTF8)
     if row.get(None):
         raise ValueError("has more cells than the first line")
     cells = {str(name): unguarded(cell) for name, cell in row.items() if name is not None and cell not in ("", None)}

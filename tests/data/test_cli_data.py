@@ -99,7 +99,11 @@ def test_what_is_no_such_file_is_one_line(shop: Run, file: Callable[[str], str],
     assert re.fullmatch(r"reviva: line 1: must name columns of slug, .*\n", wrong.stderr)
     broken = tmp_path / "latin.csv"
     broken.write_bytes((MODELS + GOOD).encode() + b"acme-two,phone,apple,Caf\xe9,2024,mid\n")
-    assert "line 3: " in shop("import", "models", str(broken)).stderr
+    assert "line 3: is not in UTF-8: save the file as UTF-8" in shop("import", "models", str(broken)).stderr
+    broken.write_bytes((MODELS + GOOD).encode("utf-16"))
+    wrong = shop("import", "models", str(broken))
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert wrong.stderr.startswith("reviva: line 1: is not in UTF-8: save the file as UTF-8")
 
 
 def test_who_reads_the_beginning_of_an_export_ends_it_without_a_word(new_url: Callable[..., str]) -> None:

@@ -170,6 +170,13 @@ def test_a_first_line_with_a_quote_that_is_not_closed_is_named() -> None:
         list(parsed("models", ['slug,"category,brand\n', "a,b,c\n"]))
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_what_a_spreadsheet_puts_between_cells_is_understood(services: Services, mark: str) -> None:
+    text = (MODELS + "one,phone,apple,One & two,2024,mid\n").replace(",", mark)
+    assert imported(services, "models", text)[0].counts["created"] == 1
+    assert "One & two" in {row["name"] for row in services.catalog.models.detail("one", "GBP")}
+
+
 def test_spaces_around_a_text_are_not_of_it(services: Services) -> None:
     row = "spacy , phone,apple,  Space  Grey ,2024,mid\n"
     assert imported(services, "models", MODELS + row + 2 * ",phone,apple, ,2024,mid\n")[1] == dict.fromkeys(
@@ -213,6 +220,7 @@ def test_each_bad_row_is_named_with_its_line_and_the_good_ones_are_kept(services
     assert "nobody" in told[4]
     assert "slug" in told[5]
     assert "tier" in told[5]
+    assert told[10] == exchange_rows.NO_UTF8
     assert outcome.counts["created"] == 2
     assert count(services) == before + 2
 
