@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from peewee import Database
@@ -58,20 +59,22 @@ class PrivacyService:
         `Conflict` that names those bookings, or for the last admin.
         """
         for who in whom:
-            with self.database.atomic():
-                person, about = self._trace(who)
-                for id in person.accounts:
-                    keep_an_admin(self.users.lock_admins(), id)
-                ahead = self._ahead(person)
-                self.audit.forget(self.persons.audited(person))
-                self.persons.erase(person, clock.now())
-                self.throttle.forget(person.keys)
-                for reference in ahead:  # only now, so that nobody is written to
-                    self.steps.go(actor, self._locked(reference), Status.CANCELLED)
-                self._record(actor, "anonymize", person, about)
+            self.steps.unit(partial(self._erase, actor, who))
         with self.database.atomic():
             self.persons.scrub()
         self.persons.empty_log()
+
+    def _erase(self, actor: Actor, who: int | str) -> None:
+        person, about = self._trace(who)
+        for id in person.accounts:
+            keep_an_admin(self.users.lock_admins(), id)
+        ahead = self._ahead(person)
+        self.audit.forget(self.persons.audited(person))
+        self.persons.erase(person, clock.now())
+        self.throttle.forget(person.keys)
+        for reference in ahead:  # only now, so that nobody is written to
+            self.steps.go(actor, self._locked(reference), Status.CANCELLED)
+        self._record(actor, "anonymize", person, about)
 
     def _ahead(self, person: Person) -> list[str]:
         """The references of their bookings for which nothing was brought yet; nobody else changes those meanwhile.

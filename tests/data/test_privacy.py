@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database import statement
+from reviva.database.connection import open_database
 from reviva.database.ddl import backend
 from reviva.errors import Conflict, NotAuthenticated, NotFound
 from reviva.models import TABLES, BookingHistory, IdempotencyKey, LiveSession
@@ -20,6 +22,7 @@ from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.actor import Actor
 from tests.people import COMMAND, make_booking, services_over
+from tests.waiting import until
 from tests.workshop import STAFF
 
 NAME, EMAIL, PHONE, NOTE = "Quenby Zyxwvut", "quenby.zyx@example.com", "+447400123456", "her basset is called Fonzie"
@@ -205,3 +208,22 @@ def test_without_the_setting_nobody_is_erased(services: Services, travel: Callab
     services.privacy.retention_months = 0
     travel(days=9999)
     assert services.privacy.forget_the_silent() == 0
+
+
+def test_who_is_corrected_while_they_are_erased_is_erased(services: Services, database_url: str) -> None:
+    erasing = services_over(open_database(database_url))
+    held = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+    (id,) = services.database.execute_sql("SELECT id FROM customer WHERE email = 'quenby.zyx@example.com'").fetchone()
+
+    def erase() -> None:
+        with erasing.database.connection_context():
+            erasing.privacy.anonymize(COMMAND, EMAIL)
+
+    with ThreadPoolExecutor(1) as pool, services.database.atomic():
+        services.customers.change(COMMAND, id, notes="calls back")
+        done = pool.submit(erase)
+        if backend(services.database) == "postgresql":
+            until(lambda: services.database.execute_sql(held).fetchone()[0])
+        services.customers.change(COMMAND, id, name="Quenby Again")  # now each wants what the other has
+    done.result(timeout=20)
+    assert "uenby" not in everything(services.database)
