@@ -30,7 +30,8 @@ def only_migrator(database: Database, patience: float = PATIENCE) -> Iterator[No
         with _file_lock(database, patience):
             yield
     else:
-        with _advisory_lock(database, patience):
+        with advisory_lock(database, _KEY) as take:
+            _wait(take, patience)
             yield
 
 
@@ -55,19 +56,21 @@ def _flock(file: Any) -> bool:
 
 
 @contextmanager
-def _advisory_lock(database: Database, patience: float) -> Iterator[None]:
-    """Held by a transaction on a connection of its own, so that PgBouncer keeps that connection for us alone."""
+def advisory_lock(database: Database, key: int) -> Iterator[Callable[[], bool]]:
+    """Tries to take a lock on PostgreSQL, which then lasts as long as the block.
+
+    Held by a transaction on a connection of its own, so that PgBouncer keeps that connection for us alone.
+    """
     with closing(connection_like(database)) as connection, connection.cursor() as cursor:
         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
 
         def take() -> bool:
             # Tried, not waited for: who waits inside a statement holds a snapshot, and the other's CREATE INDEX
             # CONCURRENTLY would wait for that in turn.
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_KEY,))
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (key,))
             return bool(cursor.fetchone()[0])
 
-        _wait(take, patience)
-        yield
+        yield take
 
 
 def connection_like(database: Database) -> Any:

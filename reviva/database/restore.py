@@ -21,7 +21,7 @@ from reviva.database.archive import Manifest, Reader
 from reviva.database.connection import connected, sqlite_path
 from reviva.database.copy import end, snapshot
 from reviva.database.failures import is_rolled_back, sqlstate
-from reviva.database.migration_lock import only_migrator
+from reviva.database.migration_lock import advisory_lock, only_migrator
 from reviva.database.scratch import ScratchPostgres
 from reviva.database.sqlite import SQLite
 from reviva.database.transfer import End, Tally, history, tables
@@ -32,6 +32,10 @@ from reviva.models import appendonly
 from reviva.retry import delays
 
 SQLITE_MEMBER = "reviva.db"
+_KEY = 7_382_842
+"""Of PostgreSQL's advisory lock: whoever restores holds it."""
+_ASIDE = "reviva_restoring_"
+"""How the names of schemas begin that are to become the live one."""
 _PATIENCE = 60.0
 """Seconds to wait for the locks that the swap needs."""
 
@@ -184,8 +188,11 @@ def _load(database: Any, archive: Reader) -> None:
 
 
 def _postgresql(url: str, archive: Reader) -> str | None:
-    aside = f"reviva_restoring_{uuid.uuid4().hex[:12]}"
-    with connected(url) as database:
+    aside = f"{_ASIDE}{uuid.uuid4().hex[:12]}"
+    with connected(url) as database, advisory_lock(database, _KEY) as take:
+        if not take():
+            raise TransferError("Another restore of this database is at work: wait for it, or end it.")
+        _remove_left(database)
         _refuse(load_aside(database, archive, aside, keep=True))
         try:
             loaded = ScratchPostgres(database)
@@ -197,6 +204,13 @@ def _postgresql(url: str, archive: Reader) -> str | None:
         except BaseException:
             database.execute_sql(f"DROP SCHEMA IF EXISTS {aside} CASCADE")
             raise
+
+
+def _remove_left(database: Database) -> None:
+    """Removes what a killed restore has left: a copy of the whole shop. Nobody else is at work on one now."""
+    find = f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{_ASIDE}')"
+    for (left,) in database.execute_sql(find).fetchall():
+        database.execute_sql(f'DROP SCHEMA "{left}" CASCADE')
 
 
 def _swap_schemas(database: Database, aside: str) -> str | None:

@@ -23,10 +23,15 @@ from reviva.database.copy import snapshot
 from reviva.database.restore import restore
 from reviva.database.transfer import tables
 from reviva.errors import TransferError
+from tests.postgres import execute
 from tests.rows import fill
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
+LOCKED = """
+SELECT 1 FROM pg_locks WHERE locktype = 'advisory'
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 def quiet(*_: object) -> None:
@@ -232,3 +237,27 @@ def test_a_restore_waits_for_readers_and_then_swaps(database: Database, database
     restoring.join(30)
     assert done.is_set()
     assert database.execute_sql("SELECT count(*) FROM booking").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_what_a_restore_leaves_that_is_killed_before_the_swap_goes_with_the_next(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    def left() -> list[tuple[str]]:
+        return execute(database_url, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'reviva_restoring%%'")
+
+    fill(database, 3)
+    backup(database_url, tmp_path / "shop.zip", quiet, quiet)
+    database.begin()
+    database.execute_sql("SELECT count(*) FROM booking")  # it waits for this reader
+    process = reviva("restore", "shop.zip", "--database", database_url, folder=tmp_path)
+    until(left, 30)
+    with pytest.raises(TransferError, match="Another restore"):
+        restore(database_url, tmp_path / "shop.zip")
+    process.kill()
+    process.communicate(timeout=10)
+    database.rollback()
+    until(lambda: not execute(database_url, LOCKED))
+    assert left()
+    restore(database_url, tmp_path / "shop.zip")
+    assert not left()
