@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 60.0
 """Seconds between two looks at whether a backup is due; ten times as long after one that failed."""
+WAY_OUT = "let this user write there, or name another folder in REVIVA_BACKUP_TO"
 _NAME = re.compile(r"reviva-(\d{8}T\d{6}Z)\.zip")
 _TIME = "%Y%m%dT%H%M%SZ"
 
@@ -51,7 +52,6 @@ def make(settings: Settings, begin: Progress, progress: Progress) -> tuple[Path,
     """
     assert settings.backup_to is not None
     folder = Path(settings.backup_to)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone(folder):
         path = folder / f"reviva-{clock.now():{_TIME}}.zip"
         manifest = backup(settings.database_url, path, begin, progress)
@@ -62,7 +62,14 @@ def make(settings: Settings, begin: Progress, progress: Progress) -> tuple[Path,
 
 @contextmanager
 def _alone(folder: Path, what: str = "backup") -> Iterator[None]:
-    with (folder / f".reviva-{what}.lock").open("w") as file:
+    """Raises `TransferError` while another process is at the same in the folder, which is made where there is none, and
+    `OSError` where nothing can be written to it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (folder / f".reviva-{what}.lock").open("w")
+    except OSError as problem:
+        raise OSError(f"{folder} can't be written to ({problem.strerror}): {WAY_OUT}") from problem
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -89,7 +96,6 @@ class Keeper:
     def _look(self) -> float:
         folder = Path(str(self._settings.backup_to))
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _alone(folder, "keeper"):  # of all workers
                 good = not is_due(self._settings) or run(self._settings)
         except TransferError:

@@ -19,7 +19,7 @@ from peewee import Database
 
 from reviva import clock, config, signing
 from reviva.config import Settings
-from reviva.database import health, migration
+from reviva.database import backup_schedule, health, migration
 from reviva.database.ddl import backend
 from reviva.database.failures import RESTORE
 from reviva.database.pool import PooledPostgres
@@ -36,6 +36,8 @@ QUICK_BYTES = 16_000_000
 """A SQLite file up to this size is read through while a server answers; a larger one only by `reviva doctor`."""
 TZDATA_YEARS = 1
 MAIL_TIMEOUT = 5.0
+LATE_BACKUPS = 2
+"""Times as old as it may become, the newest backup tells that none is made any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,14 +213,19 @@ def secrets(settings: Settings) -> Iterator[Check]:
 
 
 def backups(settings: Settings) -> Iterator[Check]:
-    """Whether backups can be written where they shall be."""
+    """Whether backups can be written where they shall be, and are."""
     if settings.backup_to is None:
         return
     folder = Path(settings.backup_to).absolute()
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    good = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-    advice = "let this user write there, or name another folder in REVIVA_BACKUP_TO"
-    yield Check("backups", str(folder) if good else f"{there} can't be written to", "" if good else advice)
+    there = next(each for each in (folder, *folder.parents) if os.path.lexists(each))
+    if not (there.is_dir() and os.access(there, os.R_OK | os.W_OK | os.X_OK)):
+        yield Check("backups", f"{there} can't be written to", backup_schedule.WAY_OUT)
+        return
+    made = backup_schedule.made(folder) if folder.is_dir() else []
+    hours = (clock.now() - made[-1][0]).total_seconds() / 3600 if made else 0.0
+    detail = f"{folder}, the newest {hours:,.0f} hours old" if made else f"{folder}, none there yet"
+    old = hours > settings.backup_every_hours * LATE_BACKUPS
+    yield Check("backups", detail, "run `reviva backup`: it says why the server makes none" if old else "")
 
 
 def disk(database: Database) -> Check:

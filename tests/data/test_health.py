@@ -278,6 +278,27 @@ def test_the_doctor_names_what_is_no_setting_and_a_folder_that_backups_can_not_g
     assert wrong == [
         ["wrong", "settings", "no setting: REVIVA_POOL_MAXX"], ["wrong", "backups", "/dev/null can't be written to"],
     ]  # fmt: skip
+    refused = reviva("backup", "--database", database_url, folder=tmp_path, **wrong_ones)
+    told = "/dev/null/nowhere can't be written to (Not a directory): let this user write there, or name another folder"
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"reviva: {told} in REVIVA_BACKUP_TO\n"
+
+
+def test_backups_that_are_not_made_any_more_are_told(tmp_path: Path, travel: Callable[..., None]) -> None:
+    settings = Settings(backup_to=str(tmp_path / "backups"), backup_every_hours=6, _env_file=None)
+    (check,) = checks.backups(settings)
+    assert (check.ok, check.detail) == (True, f"{tmp_path}/backups, none there yet")
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups" / f"reviva-{clock.now():%Y%m%dT%H%M%SZ}.zip").touch()
+    travel(hours=11)
+    (check,) = checks.backups(settings)
+    assert check.ok
+    travel(hours=2)
+    (check,) = checks.backups(settings)
+    assert (check.ok, check.detail) == (False, f"{tmp_path}/backups, the newest 13 hours old")
+    (tmp_path / "gone").symlink_to(tmp_path / "unplugged" / "disk")
+    (check,) = checks.backups(Settings(backup_to=str(tmp_path / "gone"), _env_file=None))
+    assert (check.ok, check.detail) == (False, f"{tmp_path}/gone can't be written to")
 
 
 def test_a_replica_is_none_where_there_is_none(database: Database) -> None:
