@@ -63,8 +63,9 @@ class DemoService:
             self.audit.record(
                 actor, "demo.make", "demo", seed, after={"bookings": count, "days": days, "shops": len(plan.places)}
             )
-        for table in (*LOCKED, "shop", "bench", "user_account"):
-            self.database.execute_sql(f"ANALYZE {table}")
+        with self.database.atomic():
+            for table in (*LOCKED, "shop", "bench", "user_account"):
+                self.database.execute_sql(f"ANALYZE {table}")
         return len(plan.places)
 
     def plan(self, count: int, days: int, seed: int) -> Plan:

@@ -67,7 +67,8 @@ class SeedingService:
                 "shops": self._shop(),
             }
         if any(added.values()):
-            self.database.execute_sql("ANALYZE")  # the planner's idea of an empty catalog would be kept for long
+            with self.database.atomic():  # in its turn: another server may be starting on the same file
+                self.database.execute_sql("ANALYZE")  # the planner's idea of an empty catalog would be kept for long
         return added
 
     def _categories(self) -> int:

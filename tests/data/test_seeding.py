@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import sqlite3
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -13,7 +15,7 @@ from peewee import Database
 
 from reviva.cli.serve import prepare
 from reviva.config import Settings
-from reviva.database.connection import connected
+from reviva.database.connection import connected, sqlite_path
 from reviva.errors import DatabaseUnavailable
 from reviva.models import TABLES, Bench, Brand, DeviceModel, Hours, PricingRule, RepairPrice, RepairType, Shop
 from reviva.services.seeding import DATA, NEWEST, SeedingService, model_slug, price, read, shipped_models
@@ -132,3 +134,22 @@ def test_a_start_on_a_server_that_can_only_be_read_says_so_and_tells_no_password
     with pytest.raises(DatabaseUnavailable, match="read-only: point REVIVA_DATABASE_URL") as refused:
         prepare(Settings(database_url=url, secret_key=KEY))
     assert "secret" not in refused.value.detail
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_who_writes_just_when_the_catalog_was_added_is_waited_for(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = sqlite3.connect(sqlite_path(database_url), isolation_level=None, check_same_thread=False)
+    commit, came = database.commit, list[int]()
+
+    def committed() -> None:
+        commit()
+        if not came:
+            came.append(1)
+            other.execute("BEGIN IMMEDIATE")
+            threading.Timer(0.3, other.rollback).start()
+
+    monkeypatch.setattr(database, "commit", committed)
+    assert SeedingService(database).seed()["models"]
+    other.close()
