@@ -11,6 +11,9 @@ from typing import Any
 MOST_TEXT = 4000
 """Characters of a statement that are kept."""
 
+MOST_PARAMETERS = 50
+"""Parameters of a statement that are shown: an INSERT of many rows has thousands."""
+
 _SPACE = re.compile(r"\s+")
 _LIST = re.compile(r"\((?:\s*(?:\?|%s)\s*,)+\s*(?:\?|%s)\s*\)")
 _ROWS = re.compile(r"(\bVALUES\s*)(\(.*?\))(?:\s*,\s*\(.*?\))+(?=\s*(?:ON\b|RETURNING\b|$))", re.IGNORECASE)
@@ -36,8 +39,10 @@ def name_of(shape: str) -> str:
 
 
 def masked(parameters: Sequence[Any] | None) -> list[Any]:
-    """Parameters that may be logged: numbers and times as they are, of a text only its length."""
-    return [_masked(value) for value in parameters or ()]
+    """Parameters that may be logged: numbers and times as they are, of a text only its length; of many the first."""
+    given = parameters or ()
+    more = [f"and {len(given) - MOST_PARAMETERS} more"] if len(given) > MOST_PARAMETERS else []
+    return [*map(_masked, given[:MOST_PARAMETERS]), *more]
 
 
 def _masked(value: Any) -> Any:

@@ -139,6 +139,19 @@ def test_a_queue_that_nobody_serves_is_told(service: HealthService, travel: Trav
     assert checks.queue(service.database).detail == "the oldest notification is 11 minutes late"
 
 
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_database_whose_own_clock_is_wrong_is_told(service: HealthService) -> None:
+    for statement in (
+        "CREATE SCHEMA wrong",
+        "CREATE FUNCTION wrong.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+        " AS $$ SELECT pg_catalog.clock_timestamp() + interval '90 seconds' $$",
+        "SET search_path = wrong, pg_catalog, public",
+    ):
+        service.database.execute_sql(statement)
+    assert checks.clocks(service.database).detail == "the database's clock is 90.0 s ahead of ours"
+    assert "NTP" in wrong(service)["clock"]
+
+
 def test_clocks_that_disagree_are_told(service: HealthService) -> None:
     with clock.travel(timedelta(seconds=30)):
         assert "30.0 s behind ours" in checks.clocks(service.database).detail

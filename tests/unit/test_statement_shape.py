@@ -48,6 +48,7 @@ def test_parameters_are_masked() -> None:
     shown = masked(["alice@example.com", 7, None, 2.5, True, datetime(2026, 1, 2, tzinfo=UTC), b"ab", ["alice"]])
     assert shown == ["str(17)", 7, None, 2.5, True, "2026-01-02T00:00:00+00:00", "bytes(2)", "list(1)"]
     assert masked(None) == []
+    assert masked(range(1000))[49:] == [49, "and 950 more"]
 
 
 def test_a_plan_repeats_no_value() -> None:
