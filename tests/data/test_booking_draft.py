@@ -347,6 +347,13 @@ def test_tidying_ends_holds_and_forgets_drafts_that_nobody_went_on_with(services
     assert services.audit_seal.verify().ok
 
 
+def test_tidying_takes_no_bench_from_a_draft_that_was_booked_in_time(services: Services, travel: Travel) -> None:
+    booked(services)
+    travel(minutes=20)  # longer than a draft holds its time
+    services.drafts.tidy()
+    assert [number for _, number in slots(services.database)] == [4]
+
+
 def test_nothing_personal_outlives_a_forgotten_draft(services: Services, travel: Travel) -> None:
     kept = "SELECT COUNT(*) FROM audit WHERE personal LIKE '%%salt%%'"
     before = scalar(services.database, kept)
