@@ -255,6 +255,13 @@ def test_pages_hold_everything_once_and_in_the_order_of_one_list(search: Search,
     assert {each["total"] for each in numbered} == {len(slugs)}
 
 
+def test_a_page_behind_the_last_is_empty_and_not_of_models_that_were_meant_less(search: Search) -> None:
+    """The words could also mean a line of more models, which are shown only where there is nothing better."""
+    meant = search("iphone 13", limit=10, page=1)
+    assert len(search("iphone 99", limit=30)["items"]) > 10 > meant["total"]
+    assert search("iphone 13", limit=10, page=2) == {"items": [], "next": None, "total": meant["total"]}
+
+
 def test_filters_narrow_what_is_found(search: Search) -> None:
     for query, holds in (
         ({"brand": "apple,samsung"}, lambda m: m["brand"]["slug"] in ("apple", "samsung")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from peewee import SqliteDatabase
 from pydantic import ValidationError
 
+from reviva.errors import Invalid
 from reviva.models.pricing import RuleKind
 from reviva.money import share
-from reviva.services.pricing import Conditions, Order, priced
+from reviva.services.pricing import Conditions, Order, PricingService, priced
+from reviva.signing import Signer
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SHOP = SimpleNamespace(slug="main", timezone="Europe/London")
@@ -131,6 +135,20 @@ def test_conditions_that_nobody_could_meet_are_refused(wrong: dict[str, Any]) ->
 )
 def test_a_share_is_rounded_half_away_from_zero(amount: int, points: int, expected: int) -> None:
     assert share(amount, points) == expected
+
+
+def test_a_quote_says_what_it_is_for_and_holds_for_a_day_to_the_second(freeze: Callable[[datetime], None]) -> None:
+    pricing, frozen = PricingService(SqliteDatabase(None), Signer(b"a key")), timedelta(microseconds=700)
+    freeze(NOW + frozen)
+    line = priced(OFFER, order(), [rule()], NOW)
+    quote, until = pricing.lock([line], "apple-one", "main", "express", NOW + timedelta(days=3))
+    assert until == NOW + timedelta(hours=24)
+    told = [["screen", 10_000, 11_000, line.adjustments]]
+    freeze(until - frozen)
+    assert pricing.opened(quote) == ("apple-one", "main", "express", NOW + timedelta(days=3), told)
+    freeze(until)
+    with pytest.raises(Invalid, match="was valid until 2026-03-03T12:00:00Z"):
+        pricing.opened(quote)
 
 
 RULES = st.lists(
