@@ -22,7 +22,7 @@ from reviva.services import Services
 from reviva.services.actor import Actor
 from reviva.services.booking_status import NEXT
 from tests.people import COMMAND, services_over
-from tests.workshop import NOW, STAFF, at, at_once, booked, draft, furnish, holder, scalar, slots
+from tests.workshop import CONTACT, NOW, STAFF, at, at_once, booked, draft, furnish, holder, scalar, slots
 
 Travel = Callable[..., None]
 STRANGER = Actor(ActorKind.BOOKING, "RV-00000000")
@@ -354,6 +354,21 @@ def test_a_job_that_overruns_goes_on_at_a_free_bench_where_another_has_its_own(
     assert [number for _, number in rows(services, benches)] == [8, 4 + 2]
     assert services.booking_work.amend(STAFF, last["reference"], more)["ends_at"] == at(11), "there is no third"
     assert [number for _, number in rows(services, benches)] == [8, 6]
+
+
+def test_another_name_to_go_by_is_found_told_and_audited_with_the_one_before(services: Services) -> None:
+    view = booked(services)
+    name, sent = view["reference"], {"customer": {"name": "Grace Hopper", "phone": None}}
+    changed = services.booking_work.amend(STAFF, name, sent)
+    assert (changed["customer"]["name"], changed["version"]) == ("Grace Hopper", view["version"] + 1)
+    assert changed["history"][-1]["note"] == "Contact changed"
+    row = services.audit.list(ListQuery()).items[0]
+    assert row["before"] == {"contact": CONTACT}
+    assert row["after"] == {"contact": {"name": "Grace Hopper", "email": "ada@example.com"}}
+    for words, found in (("grace", [name]), ("ada@example.com", [name]), (CONTACT["phone"], [name])):
+        listed = services.bookings.list(STAFF, ListQuery(filters={"q": words}))
+        assert [item["reference"] for item in listed.items] == found, words
+    assert services.booking_work.amend(STAFF, name, sent) == changed
 
 
 def test_only_a_draft_can_get_another_model_or_time_by_a_patch(services: Services) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from peewee import Database
@@ -352,6 +353,35 @@ def test_tidying_takes_no_bench_from_a_draft_that_was_booked_in_time(services: S
     travel(minutes=20)  # longer than a draft holds its time
     services.drafts.tidy()
     assert [number for _, number in slots(services.database)] == [4]
+
+
+@pytest.mark.parametrize("verb", ["patch", "confirm"])
+def test_what_is_gone_on_with_while_others_are_tidied_keeps_its_time_and_stays(
+    services: Services, travel: Travel, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """A customer comes back just after their draft was found to be old."""
+    left = draft(services, repairs=["screen"])
+    bookings, go_on = services.drafts.bookings, {"patch": patch, "confirm": confirm}[verb]
+    for found, days in (("lapsed", 1), ("abandoned", 8)):
+        view = draft(services, repairs=["screen"], starts_at=at(10, 20 + days), customer=CONTACT)
+        travel(days=days)
+        look = getattr(bookings, found)
+
+        def and_meanwhile(*asked: object, look: Any = look, view: Any = view) -> list[str]:
+            references = look(*asked)
+            assert view["reference"] in references
+            patch(services, view, starts_at=view["starts_at"])
+            go_on(services, view)
+            return list(references)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(bookings, found, and_meanwhile)
+            services.drafts.tidy()
+        after = services.bookings.read(view["reference"], STAFF)
+        assert (after["status"], after["version"]) == {"patch": ("draft", 2), "confirm": ("confirmed", 3)}[verb]
+        assert [number for _, number in slots(services.database)][-1] == 4
+    with pytest.raises(NotFound):
+        services.bookings.read(left["reference"], STAFF)
 
 
 def test_nothing_personal_outlives_a_forgotten_draft(services: Services, travel: Travel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.resources import files
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -159,6 +159,25 @@ def test_from_a_draft_every_status_can_be_reached() -> None:
         reached |= ahead
         ahead = {after for status in ahead for after in NEXT[status]} - reached
     assert reached == set(Status)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "draft pending confirmed checked_in diagnosing awaiting_approval in_repair ready completed",
+        "draft confirmed checked_in diagnosing awaiting_parts in_repair ready completed",
+        "checked_in in_repair awaiting_approval awaiting_parts in_repair awaiting_parts ready in_repair",
+        "diagnosing in_repair", "diagnosing ready", "awaiting_approval ready", "confirmed no_show",
+    ],
+)  # fmt: skip
+def test_every_way_through_a_workshop_is_open(way: str) -> None:
+    steps = [Status(status) for status in way.split()]
+    assert [(before, after) for before, after in pairwise(steps) if after not in NEXT[before]] == []
+
+
+def test_what_is_finished_can_not_be_called_off_and_all_before_it_can() -> None:
+    never = {status for status, after in NEXT.items() if Status.CANCELLED not in after}
+    assert never == {Status.READY, Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW}
 
 
 @pytest.mark.parametrize(("before", "after"), [("completed", "ready"), ("draft", "completed"), ("ready", "cancelled")])
