@@ -6,6 +6,7 @@ import random
 import threading
 from bisect import bisect
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
 import pytest
@@ -20,7 +21,7 @@ from reviva.models.user import Purpose, Role
 from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.actor import Actor
-from reviva.services.throttle import ADDRESS
+from reviva.services.throttle import ACCOUNT, ADDRESS, ORDERS
 from tests.people import COMMAND, services_over
 
 GOOD, OTHER = "tall blue giraffe 7", "small green walrus 8"
@@ -123,6 +124,43 @@ def test_one_address_can_not_try_many_accounts(services: Services, last: str) ->
     with pytest.raises(TooManyRequests):
         services.login.login("ada@example.com", GOOD, somebody(last))
     services.login.login("ada@example.com", GOOD, somebody("198.51.100.1"))
+
+
+def test_failures_are_forgotten_an_hour_after_the_last(services: Services, travel: Travel) -> None:
+    throttle = services.login.throttle
+    key = throttle.key("account", "ada@example.com")
+
+    def fail_for_free() -> None:
+        for _ in range(ACCOUNT.free):
+            assert not throttle.admit(key, ACCOUNT)
+
+    fail_for_free()
+    travel(hours=1, seconds=1)
+    fail_for_free()
+    travel(minutes=59)
+    throttle.admit(key, ACCOUNT)
+    with pytest.raises(TooManyRequests):
+        throttle.admit(key, ACCOUNT)
+
+
+def test_an_address_begins_sixty_bookings_an_hour_and_two_hundred_a_day(
+    services: Services, freeze: Callable[[datetime], None]
+) -> None:
+    began, allowed = datetime(2026, 3, 2, tzinfo=UTC), list[int]()
+
+    def begin(most: int) -> None:
+        for _ in range(most):
+            with services.database.atomic():  # as of a request: what is refused is not counted
+                services.login.throttle.spend("order", "8.8.8.8", ORDERS)
+            allowed[-1] += 1
+
+    for hour in (0, 1, 2, 3, 24):
+        freeze(began + timedelta(hours=hour, minutes=20))
+        allowed.append(0)
+        with pytest.raises(TooManyRequests) as refused:
+            begin(99)
+        assert refused.value.retry_after == (20 * 3600 + 40 * 60 if hour == 3 else 40 * 60)
+    assert allowed == [60, 60, 60, 20, 60]
 
 
 def test_guessing_in_parallel_gains_nothing(services: Services, database_url: str) -> None:

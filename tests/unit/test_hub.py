@@ -1,0 +1,138 @@
+"""Who hears which event, and how many may listen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from reviva.errors import TooManyRequests, Unavailable
+from reviva.models.audit import ActorKind
+from reviva.models.user import Role
+from reviva.realtime import hub as hubs
+from reviva.realtime.hub import LEAVING, TOO_SLOW, WAITING, Hub, Listener, Message
+from reviva.realtime.live import Unmeasured
+from reviva.services.actor import Actor
+from reviva.services.live import Admission, Close
+
+BOOKING, OTHER = "booking:RV-AAAA2222", "booking:RV-BBBB3333"
+ACTORS = {
+    "token": Actor(ActorKind.BOOKING, "RV-AAAA2222"), "other token": Actor(ActorKind.BOOKING, "RV-BBBB3333"),
+    **{f"customer {n}": Actor(ActorKind.USER, f"{n}", n, Role.CUSTOMER, customer_id=n) for n in (7, 8)},
+    **{str(role): Actor(ActorKind.USER, "1", 1, role) for role in (Role.TECHNICIAN, Role.MANAGER, Role.ADMIN)},
+}  # fmt: skip
+STAFF = {"technician", "manager", "admin"}
+
+
+def listener(
+    who: str = "admin", topics: set[str] | None = None, since: int | None = None, place: str = "a", token: str = "t"
+) -> Listener:
+    return Listener(Admission(ACTORS[who], token), place, topics, since)
+
+
+def tell(hub: Hub, id: int, topic: str = BOOKING, customer: int | None = None, fresh: bool = True) -> None:
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    hub.publish({"id": id, "type": "t", "topic": topic, "at": at, "data": {}, "customer_id": customer}, fresh)
+
+
+@pytest.mark.parametrize(
+    ("topic", "customer", "hear"),
+    [
+        (BOOKING, 7, {"token", "customer 7", *STAFF}), (BOOKING, None, {"token", *STAFF}),
+        (OTHER, 8, {"other token", "customer 8", *STAFF}), ("notification:1", None, STAFF),
+        ("webhook:1", None, {"manager", "admin"}), ("user:1", None, {"manager", "admin"}), ("else:1", None, set()),
+    ],
+)  # fmt: skip
+def test_an_event_is_heard_by_those_whom_it_concerns(topic: str, customer: int | None, hear: set[str]) -> None:
+    hub, there = Hub(Unmeasured()), {who: listener(who, token=who) for who in ACTORS}
+    for each in there.values():
+        hub.join(each)
+    tell(hub, 3, topic, customer)
+    assert {who for who, each in there.items() if each.inbox} == hear
+    assert all(not each.inbox or each.wake.is_set() for each in there.values())
+    assert [hub.told(there[who]) for who in ("admin", "token")] == [
+        None if who in hear else 3 for who in ("admin", "token")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("topics", "hears"),
+    [(None, True), ({"booking"}, True), ({BOOKING}, True), ({OTHER, "user"}, False), (set(), False)],
+)
+def test_who_names_topics_hears_those_and_those_of_their_kinds(topics: set[str] | None, hears: bool) -> None:
+    assert listener(topics=topics).wants(BOOKING) is hears
+
+
+def test_who_comes_back_hears_what_followed_and_who_is_new_what_happens_from_now_on() -> None:
+    hub, new, back = Hub(Unmeasured()), listener(), listener(since=5)
+    for each in (new, back):
+        hub.join(each)
+    for id, fresh in ((4, False), (5, True), (6, False), (7, True)):
+        tell(hub, id, fresh=fresh)
+    assert [[message.id for message in each.inbox] for each in (new, back)] == [[5, 7], [6, 7]]
+
+
+def test_whoever_joins_learns_from_where_they_are_told() -> None:
+    hub, first, second = Hub(Unmeasured()), listener(), listener()
+    hub.join(first)
+    assert (first.joined, hub.position, hub.occupied.is_set()) == (None, None, True)
+    hub.start_at(4)
+    assert (first.joined, first.wake.is_set()) == (4, True)
+    tell(hub, 5)
+    hub.join(second)
+    hub.start_at(9)
+    assert (first.joined, second.joined) == (4, 5)
+    for each in (first, second):
+        assert hub.occupied.is_set()
+        hub.leave(each)
+    assert (hub.position, hub.occupied.is_set()) == (None, False)
+    hub.start_at(9)
+    tell(hub, 10)
+    assert (hub.position, len(first.inbox)) == (None, 1)
+
+
+def test_who_reads_too_slowly_loses_the_place_and_nothing_more_is_kept_for_them() -> None:
+    slow = listener()
+    for id in range(WAITING):
+        slow.tell(Message(id, BOOKING, ""))
+    assert (len(slow.inbox), slow.closing) == (WAITING, None)
+    slow.tell(Message(WAITING, BOOKING, ""))
+    slow.tell(Message(WAITING + 1, BOOKING, ""))
+    slow.end(LEAVING)
+    assert (len(slow.inbox), slow.closing) == (0, TOO_SLOW)
+
+
+@pytest.mark.parametrize(
+    ("limit", "refusal"), [("MOST", Unavailable), ("OF_ADDRESS", TooManyRequests), ("OF_TOKEN", TooManyRequests)]
+)
+def test_as_many_may_listen_as_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, limit: str, refusal: type[Exception]
+) -> None:
+    monkeypatch.setattr(hubs, limit, 3)
+
+    def another(n: int) -> Listener:
+        same = {"place": "a" if limit == "OF_ADDRESS" else f"{n}", "token": "t" if limit == "OF_TOKEN" else f"t{n}"}
+        return listener(**same)
+
+    hub, there = Hub(Unmeasured()), [another(n) for n in range(3)]
+    for each in there:
+        hub.join(each)
+    with pytest.raises(refusal):
+        hub.join(another(3))
+    hub.leave(there[0])
+    hub.join(another(4))
+    with pytest.raises(refusal):
+        hub.join(another(5))
+    assert len(hub.listeners) == 3
+
+
+def test_when_the_server_stops_everybody_goes_and_nobody_comes() -> None:
+    hub, there, gone = Hub(Unmeasured()), listener(), listener()
+    for each in (there, gone):
+        hub.join(each)
+    gone.end(Close(1008, "nonsense"))
+    hub.end_all()
+    assert (there.closing, gone.closing) == (LEAVING, Close(1008, "nonsense"))
+    assert there.wake.is_set()
+    with pytest.raises(Unavailable):
+        hub.join(listener())
