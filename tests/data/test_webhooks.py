@@ -24,7 +24,7 @@ from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST
-from reviva.services.webhook_delivery import PATIENCE, PAUSE
+from reviva.services.webhook_delivery import PAUSE
 from tests.people import COMMAND, services_over
 from tests.receiver import Receiver, drips, receiver, transport
 from tests.waiting import until
@@ -301,8 +301,11 @@ def test_attempts_are_used_up_and_an_endpoint_that_fails_for_days_is_disabled(
         travel(hours=7)
     assert tell(dispatcher) == 0
     assert services.webhooks.get(made)["active"]
-    travel(days=PATIENCE.days)
+    travel(hours=5 * 24 - MOST * 7 - 1)
     happens(services)
+    assert tell(dispatcher) == 1
+    assert services.webhooks.get(made)["active"], "until it took nothing for five days"
+    travel(hours=1)
     assert tell(dispatcher) == 1
     row = services.webhooks.get(made)
     assert not row["active"]
