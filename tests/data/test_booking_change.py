@@ -371,6 +371,21 @@ def test_another_name_to_go_by_is_found_told_and_audited_with_the_one_before(ser
     assert services.booking_work.amend(STAFF, name, sent) == changed
 
 
+def test_a_change_by_staff_is_told_in_the_history_and_audited_with_what_was_before(services: Services) -> None:
+    name = booked(services)["reference"]
+    for sent, note, before, after in (
+        ({"notes": "cracked"}, "Notes changed", None, None),
+        ({"repairs": ["battery"]}, "Repairs changed", {"total": 9900}, {"total": 4900}),
+        ({"repairs": ["screen"], "notes": ""}, "Repairs changed", {"total": 4900}, {"total": 9900}),
+    ):
+        changed = services.booking_work.amend(STAFF, name, sent)
+        row = services.audit.list(ListQuery()).items[0]
+        assert (changed["history"][-1]["note"], row["action"]) == (note, "booking.changed")
+        for told, expected in ((row["before"], before), (row["after"], after)):
+            assert {each: told[each] for each in told if each == "total"} == (expected or {})
+            assert told.get("notes", "") in ("", "***"), "they may tell of a person"
+
+
 def test_only_a_draft_can_get_another_model_or_time_by_a_patch(services: Services) -> None:
     view = booked(services)
     with pytest.raises(Invalid) as caught:

@@ -254,11 +254,14 @@ def test_a_link_dies_of_age_and_of_a_newer_password(services: Services, travel: 
     services.login.reset(queued_link(services), OTHER, somebody())
     with pytest.raises(Invalid):
         services.login.reset(first, GOOD, somebody())
-    services.login.ask_reset("ada@example.com")
-    late = queued_link(services)
-    travel(minutes=61)
+    for minutes in (59, 61):
+        services.login.ask_reset("ada@example.com")
+        link = queued_link(services)
+        travel(minutes=minutes)
+        if minutes < 60:
+            services.login.reset(link, GOOD, somebody())
     with pytest.raises(Invalid):
-        services.login.reset(late, GOOD, somebody())
+        services.login.reset(link, OTHER, somebody())
 
 
 @pytest.mark.parametrize("token", ["", "x", "x.y", "é.ü", "a" * 500])
@@ -272,12 +275,16 @@ def test_nobody_is_mailed_for_an_unknown_address(services: Services) -> None:
     assert rows(services, "SELECT 1 FROM notification") == []
 
 
-def test_a_flood_of_links_is_refused_for_known_and_unknown_alike(services: Services) -> None:
+def test_a_flood_of_links_is_refused_for_an_hour_for_known_and_unknown_alike(
+    services: Services, travel: Travel
+) -> None:
     for email in ("ada@example.com", "nobody@example.com"):
         for _ in range(5):
             services.login.ask_reset(email)
         with pytest.raises(TooManyRequests):
             services.login.ask_reset(email)
+        travel(hours=1, seconds=1)
+        services.login.ask_reset(email)
 
 
 def test_logins_and_passwords_are_audited_without_the_secret(services: Services) -> None:
