@@ -310,6 +310,9 @@ def test_attempts_are_used_up_and_an_endpoint_that_fails_for_days_is_disabled(
     row = services.webhooks.get(made)
     assert not row["active"]
     assert "500" in row["disabled_reason"]
+    audited = services.audit.list(ListQuery()).items[0]
+    assert (audited["action"], audited["before"]) == ("webhook.disable", {"active": True})
+    assert audited["after"] == {"active": False, "disabled_reason": row["disabled_reason"]}
     assert statuses(services) == [S.DEAD, S.CANCELLED]
 
 
