@@ -9,7 +9,6 @@ import pytest
 from reviva.errors import TooManyRequests, Unavailable
 from reviva.models.audit import ActorKind
 from reviva.models.user import Role
-from reviva.realtime import hub as hubs
 from reviva.realtime.hub import LEAVING, TOO_SLOW, WAITING, Hub, Listener, Message
 from reviva.realtime.live import Unmeasured
 from reviva.services.actor import Actor
@@ -87,6 +86,7 @@ def test_whoever_joins_learns_from_where_they_are_told() -> None:
         hub.leave(each)
     assert (hub.position, hub.occupied.is_set()) == (None, False)
     hub.start_at(9)
+    assert hub.position is None, "nobody is there to whom it could be told"
     tell(hub, 10)
     assert (hub.position, len(first.inbox)) == (None, 1)
 
@@ -96,34 +96,40 @@ def test_who_reads_too_slowly_loses_the_place_and_nothing_more_is_kept_for_them(
     for id in range(WAITING):
         slow.tell(Message(id, BOOKING, ""))
     assert (len(slow.inbox), slow.closing) == (WAITING, None)
-    slow.tell(Message(WAITING, BOOKING, ""))
-    slow.tell(Message(WAITING + 1, BOOKING, ""))
+    for late in range(2):
+        slow.tell(Message(WAITING + late, BOOKING, ""))
+        assert (len(slow.inbox), slow.closing) == (0, TOO_SLOW)
     slow.end(LEAVING)
-    assert (len(slow.inbox), slow.closing) == (0, TOO_SLOW)
+    assert slow.closing.code == 1013
 
 
 @pytest.mark.parametrize(
-    ("limit", "refusal"), [("MOST", Unavailable), ("OF_ADDRESS", TooManyRequests), ("OF_TOKEN", TooManyRequests)]
+    ("same", "room", "refusal"),
+    [({}, 4000, Unavailable), ({"place": "a"}, 600, TooManyRequests), ({"token": "t"}, 20, TooManyRequests)],
 )
-def test_as_many_may_listen_as_there_is_room_for(
-    monkeypatch: pytest.MonkeyPatch, limit: str, refusal: type[Exception]
-) -> None:
-    monkeypatch.setattr(hubs, limit, 3)
-
+def test_as_many_may_listen_as_there_is_room_for(same: dict[str, str], room: int, refusal: type[Exception]) -> None:
     def another(n: int) -> Listener:
-        same = {"place": "a" if limit == "OF_ADDRESS" else f"{n}", "token": "t" if limit == "OF_TOKEN" else f"t{n}"}
-        return listener(**same)
+        return listener(**{"place": f"a{n}", "token": f"t{n}", **same})
 
-    hub, there = Hub(Unmeasured()), [another(n) for n in range(3)]
+    hub, there = Hub(Unmeasured()), [another(n) for n in range(room)]
     for each in there:
         hub.join(each)
     with pytest.raises(refusal):
-        hub.join(another(3))
+        hub.join(another(room))
     hub.leave(there[0])
-    hub.join(another(4))
+    hub.join(another(room))
     with pytest.raises(refusal):
-        hub.join(another(5))
-    assert len(hub.listeners) == 3
+        hub.join(another(room + 1))
+    assert len(hub.listeners) == room
+
+
+def test_who_leaves_takes_nobody_along() -> None:
+    hub, there, gone = Hub(Unmeasured()), listener(), listener()
+    for each in (there, gone):
+        hub.join(each)
+    hub.leave(gone)
+    tell(hub, 1)
+    assert (len(there.inbox), len(gone.inbox)) == (1, 0)
 
 
 def test_when_the_server_stops_everybody_goes_and_nobody_comes() -> None:
@@ -133,6 +139,6 @@ def test_when_the_server_stops_everybody_goes_and_nobody_comes() -> None:
     gone.end(Close(1008, "nonsense"))
     hub.end_all()
     assert (there.closing, gone.closing) == (LEAVING, Close(1008, "nonsense"))
-    assert there.wake.is_set()
+    assert (LEAVING.code, there.wake.is_set()) == (1001, True)
     with pytest.raises(Unavailable):
         hub.join(listener())
