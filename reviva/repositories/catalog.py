@@ -103,8 +103,10 @@ class DeviceModelRepository(Repository[DeviceModel]):
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of the models that meet the filters, newest first unless sorted otherwise."""
-        keys = keys_for(wanted.sort or (("year", True), ("name", True)), SORTS, DeviceModel.slug)
-        return self._fetch(wanted, keys, (), None)
+        sort = wanted.sort or (("year", True),)
+        if len(sort) == 1 and sort[0][0] == "year":  # those of one year by name, as an index has them
+            sort = (*sort, ("name", sort[0][1]))
+        return self._fetch(wanted, keys_for(sort, SORTS, DeviceModel.slug), (), None)
 
     def matching(self, wanted: ListQuery, groups: tuple[Group, ...]) -> Page[Row]:
         """A page of the models whose words meet the groups of a query, best match first unless sorted otherwise."""
