@@ -70,6 +70,7 @@ def tables(db: Database) -> list[type[Model]]:
             indexes = [
                 Index("booking_created", "booking", "created_at, id"),
                 Index("booking_status", "booking", "status, created_at, id"),
+                Index("booking_status_assigned", "booking", "status, assigned_to_id, created_at, id"),
                 Index("booking_work", "booking", "status, starts_at, id"),
                 Index("booking_starts", "booking", "starts_at, id"),
                 Index("booking_updated", "booking", "updated_at, id"),

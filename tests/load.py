@@ -254,7 +254,8 @@ def _booking(n: int, shop: int, chance: random.Random, models: list[int], bookin
 def _notification(n: int, bookings: int) -> dict[str, Any]:
     status = {0: "queued", 1: "dead", 2: "sending"}.get(n % 60, "sent")
     return {
-        "dedupe_key": str(n), "channel": "email", "template": "t", "recipient": "r", "booking": n % bookings + 1,
+        "dedupe_key": str(n), "channel": "email", "template": "rare" if n % 80 == 5 else "t", "recipient": "r",
+        "booking": n % bookings + 1,
         "customer": n % (bookings // 2) + 1, "user": n % USERS + 1 if n % 9 == 0 else None,
         "status": status, "due_at": FIRST + timedelta(minutes=n),
         "leased_until": FIRST + timedelta(minutes=n) if status == "sending" else None, "created_at": FIRST,

@@ -83,6 +83,10 @@ class Booking(Base):
         indexes = [
             Index("booking_created", "booking", "created_at, id", serves="the newest bookings, or a span of days"),
             Index("booking_status", "booking", "status, created_at, id", serves="bookings by status, newest first"),
+            Index(
+                "booking_status_assigned", "booking", "status, assigned_to_id, created_at, id",
+                serves="what a technician has in a status, however much else they have had",
+            ),
             Index("booking_work", "booking", "status, starts_at, id", serves="what is to be done next, by status"),
             Index("booking_starts", "booking", "starts_at, id", serves="the day's work in order"),
             Index("booking_updated", "booking", "updated_at, id", serves="the list by what was touched last"),
