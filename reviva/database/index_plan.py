@@ -58,6 +58,8 @@ class Trial(Protocol):
     entering: float
     """… and as much must be saved for each row that was written meanwhile: about what it costs to find one by an index.
     One that was removed is in no hurry."""
+    making: float
+    """As much must be saved at least for each row that there is, or it is not worth making an index."""
 
     def plan(self, sql: str) -> Plan | None:
         """The plan of a statement with whatever parameters; None where it has none."""

@@ -35,6 +35,7 @@ class _Postgres:
     basis = ""
     least = 5.0
     entering = 4.0
+    making = 0.02
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -27,9 +27,18 @@ _BEYOND = 0.25
 _BETWEEN = 0.005
 """The part between two bounds as PostgreSQL reckons; SQLite's sixteenth finds fault with every look at one day."""
 _SEEK = 10
-"""Rows that are as dear as finding the next value of a column that is skipped over."""
+"""Rows that are as dear as finding the next value of a column that is skipped over …"""
+_FIRST = 4
+"""… and as finding the first row, in each round of a loop."""
+_LAST = re.compile(r"USE TEMP B-TREE FOR (?:RIGHT PART|LAST TERM|LAST (?P<terms>\d+) TERMS) OF ORDER BY")
+"""Rows come in groups by the terms before, and each is sorted when it is whole."""
 _MANY_VALUES = 0.1
 """Different values for each row."""
+
+
+def _sorting(rows: float) -> float:
+    """Rows that are as dear to read as it is to sort so many."""
+    return rows * (1 + log2(rows + 1) / 8)
 
 
 class SQLiteTrial:
@@ -37,6 +46,7 @@ class SQLiteTrial:
 
     least = 200.0
     entering = 10.0
+    making = 0.4
 
     def __init__(self, database: Database, rows: dict[str, int], wanted: set[str], growing: Container[str]) -> None:
         self._real = rows
@@ -91,6 +101,8 @@ class SQLiteTrial:
     def add(self, candidate: Candidate, name: str) -> None:
         self._scratch.execute(candidate.ddl(name))
         self._scratch_indexes(candidate.table, only=name)
+        # One that is only skipped through is none that a person would make, and seldom as good as it looks.
+        self._scratch.execute("UPDATE sqlite_stat1 SET stat = stat || ' noskipscan' WHERE idx = ?", (name,))
         self._reload()
 
     def drop(self, name: str) -> None:
@@ -153,11 +165,16 @@ class SQLiteTrial:
             there, sampled = self._counted(table, where)
             whole = max(1.0, there / max(sampled, 1) * self._real[table])
             spread = there - once + once * there / whole
-            values = max(1.0, min(whole, there * found / spread if spread else found))
+            values = max(1.0, min(whole, there * found / spread if spread else found, *self._referred(table, columns)))
             # As PostgreSQL does: where there are many values, more rows will have more of them.
             growth = max(self._rows[table], 1) / max(self._real[table], 1) if values > _MANY_VALUES * whole else 1.0
             self._distinct[key] = values * growth
         return self._distinct[key]
+
+    def _referred(self, table: str, columns: tuple[str, ...]) -> list[int]:
+        """The rows that a column refers to: it has no more values, but rows that go together are seldom sampled so."""
+        keys = self._scratch.execute(f'PRAGMA foreign_key_list("{table}")').fetchall() if len(columns) == 1 else []
+        return [self._real[other] for _, _, other, column, *_ in keys if column == columns[0] and self._real.get(other)]
 
     def _counted(self, table: str, where: str) -> tuple[int, int]:
         """Rows of the sample that meet a condition, and all of them."""
@@ -178,26 +195,30 @@ class SQLiteTrial:
 
         Of the node's own rows so many are `enough`, and of those of each subquery, `one`.
         """
-        read_rows, loops, sorted_rows = 0.0, 1.0, 0.0
+        read_rows, loops, sorted_rows, parts = 0.0, 1.0, 0.0, 0.0
         for id, detail in children.get(node, []):
             step = _STEP.match(detail)
             if step is None:
                 below = self._cost(id, children, reading, one if "SCALAR" in detail else inf, one)
                 read_rows += below * (loops if detail.startswith("CORRELATED") else 1)
                 if detail.startswith(f"USE TEMP B-TREE FOR {'GROUP' if reading.grouped else 'ORDER'}"):
-                    sorted_rows += loops * (1 + log2(loops + 1) / 8)  # of what is grouped, few are left to be sorted
+                    sorted_rows += _sorting(loops)  # of what is grouped, few are left to be sorted
+                elif last := _LAST.match(detail):
+                    group = min(loops, max(enough, loops / self._groups(reading, int(last["terms"] or 1))))
+                    enough, parts = max(enough, group), _sorting(group)
                 continue
             visited, left = self._step(reading.aliases.get(step["table"], step["table"]), step, reading)
-            read_rows += loops * visited
+            read_rows += loops * (visited + (_FIRST if step["how"] == "SEARCH" else 0))
             loops *= left
         if not sorted_rows and loops > enough:
             read_rows *= enough / loops  # rows come in order, and the rest is never read
-        return max(read_rows, 1.0) + sorted_rows
+        return max(read_rows, 1.0) + sorted_rows + parts
 
     def _step(self, table: str, step: re.Match[str], reading: Reading) -> tuple[float, float]:
         """The rows that one round of a loop reads, and those that its other conditions leave."""
         rows = float(self._rows.get(table, PAGE))
         use = reading.uses.get(table, Use(table))
+        rare = self._rare_column(use) if not reading.grouped else None
         used = re.findall(r"(\w+)=\?", step["rest"])
         index = _INDEX.search(step["rest"])
         numbers = self._statistics(index["name"]) if index else None
@@ -211,7 +232,7 @@ class SQLiteTrial:
         else:
             visited = self._met(table, use, used, numbers) if numbers else rows
             for column in used:  # the statistics tell of a value like any other
-                visited *= self._asked(use, column, where) * self._guess(table, column)
+                visited *= self._asked(use, column, where, rare) * self._guess(table, column)
             skipped = re.findall(r"ANY\((\w+)\)", step["rest"])
             if skipped:
                 visited = rows / self.distinct(table, tuple(used)) if used else rows
@@ -220,8 +241,8 @@ class SQLiteTrial:
             visited += _SEEK * self.distinct(table, tuple(skipped)) if skipped else 0
         left = visited
         for column in use.equal:
-            if column not in used:
-                left *= self._asked(use, column, where)
+            if column not in used and column not in use.joined:  # what is joined to another table sorts nothing out
+                left *= self._asked(use, column, where, rare)
         for condition in use.fixed:
             column = condition.split(" ")[0]  # one that is another in the index is asked by another subquery
             if column not in used and condition not in where and f"{column} = " not in where:
@@ -236,7 +257,13 @@ class SQLiteTrial:
             return numbers[0] / prod(self.distinct(table, (column,)) for column in used)
         return numbers[min(len(used), len(numbers) - 1)]
 
-    def _asked(self, use: Use, column: str, where: str) -> float:
+    def _rare_column(self, use: Use) -> str | None:
+        """The one of a table's columns of which something rare is asked: not of two at once, and of none where all is
+        summed up."""
+        few = [column for column in use.equal if 1 < self._guess(use.table, column) <= FEW_VALUES]
+        return min(few, key=lambda column: self._rarest(use.table, column), default=None)
+
+    def _asked(self, use: Use, column: str, where: str, rare: str | None) -> float:
         """The part of a table, or of a partial index, that has a value of a column which is asked for."""
         if use.table not in self._rows:
             return 1.0
@@ -245,23 +272,33 @@ class SQLiteTrial:
             for condition in use.fixed:
                 if condition.startswith((f"{column} IS NULL", f"{column} = ")):
                     return 1 / values if condition in where else self._part(use.table, condition)
-            if column in use.joined and column not in use.equal:
-                return 1 / values
-            if column in use.listed:
+            if column in use.listed and column in use.equal:
                 return min(LISTED / values, 1.0)
-            return self._rarest(use.table, column) if values <= FEW_VALUES else 1 / values
+            if column == rare:
+                return self._rarest(use.table, column)
+            known = f"{column} IS NOT NULL"
+            return (1.0 if known in where else self._part(use.table, known)) / values
         except sqlite3.Error:
             return 1.0  # a column that was read wrongly
 
+    def _groups(self, reading: Reading, terms: int) -> float:
+        """About how many values rows are sorted by, without the last terms."""
+        use = next((use for use in reading.uses.values() if use.order), None)
+        if use is None:
+            return 1.0
+        columns = [column for column, _ in use.order]
+        return self._guess(use.table, *(columns[:-terms] or columns[:1]))
+
     def _rarest(self, table: str, column: str) -> float:
-        """The part of a table that has the value which fewest have, those left out that hardly any have."""
+        """The part of a table that has the value which fewest have; those that hardly any have, where all are such."""
         key = (table, column)
         if key not in self._rare:
             (self._rare[key],) = self._scratch.execute(
-                f'SELECT MIN(n) FROM (SELECT 1.0 * COUNT(*) / (SELECT COUNT(*) FROM "{table}") AS n'
-                f' FROM "{table}" GROUP BY "{column}") WHERE n >= {RAREST}'
+                f'WITH each AS (SELECT 1.0 * COUNT(*) / (SELECT COUNT(*) FROM "{table}") AS part FROM "{table}"'
+                f' WHERE "{column}" IS NOT NULL GROUP BY "{column}")'
+                f" SELECT COALESCE(MIN(part) FILTER (WHERE part >= {RAREST}), MAX(part)) FROM each"
             ).fetchone()
-        return self._rare[key] or 1.0
+        return self._rare[key] or 0.0
 
     def _part(self, table: str, condition: str) -> float:
         """The part of a table that meets a condition."""
@@ -283,12 +320,12 @@ class SQLiteTrial:
         """How much less of a table a day is when the table has grown: it grows by days."""
         return max(self._real.get(table, 1), 1) / max(self._rows.get(table, 1), 1)
 
-    def _guess(self, table: str, column: str) -> float:
+    def _guess(self, table: str, *columns: str) -> float:
         try:
-            return self.distinct(table, (column,))
+            return self.distinct(table, columns)
         except sqlite3.Error:
             return 1.0  # a column that was read wrongly
 
     def _statistics(self, index: str) -> list[float] | None:
         found: Any = self._scratch.execute("SELECT stat FROM sqlite_stat1 WHERE idx = ?", (index,)).fetchone()
-        return [float(number) for number in found[0].split(" ")] if found else None
+        return [float(number) for number in re.findall(r"[\d.]+", found[0])] if found else None

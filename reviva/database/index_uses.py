@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 _REF = r'(?:"?(?P<{0}alias>\w+)"?\.)?"?(?P<{0}column>[a-z_]\w*)"?'
@@ -23,6 +24,7 @@ _CLAUSE = re.compile(r"\b(?:ON|WHERE)\b")
 _ORDER = re.compile(r"\bORDER BY\s+(?P<terms>.*?)(?=\s+(?:LIMIT|OFFSET|FOR|RETURNING)\b|\)|$)", re.IGNORECASE)
 _GROUP = re.compile(r"\bGROUP BY\s+(?P<terms>.*?)(?=\s+(?:HAVING|ORDER|LIMIT)\b|\)|$)", re.IGNORECASE)
 _TERM = re.compile(_REF.format("") + r"(?P<descending>\s+DESC)?(?:\s+ASC)?(?:\s+NULLS\s+\w+)?", re.IGNORECASE)
+_BRACKET = re.compile(r"[()]| OR ")
 _AREA = re.compile(r"\b(?:FROM|WHERE)\b", re.IGNORECASE)
 
 
@@ -36,7 +38,7 @@ class Use:
     listed: list[str] = field(default_factory=list)
     """Those of them that are compared with a list of any length."""
     joined: list[str] = field(default_factory=list)
-    """Columns that equal one of another table."""
+    """Columns that equal one of another table, or may equal a value: an alternative to it is told as well."""
     ranges: list[str] = field(default_factory=list)
     order: list[tuple[str, bool]] = field(default_factory=list)
     """Columns and whether descending."""
@@ -67,12 +69,17 @@ def read(sql: str) -> Reading:
         return uses.get(aliases.get(alias or "", only))
 
     area = _AREA.search(sql) if not sql.startswith("UPDATE") else re.search(r"\bWHERE\b", sql)
+    alternative = _alternatives(sql)
     for match in _CONDITION.finditer(sql, area.start() if area else len(sql)):
-        use = owner(match["alias"])
-        if use:
+        if (use := owner(match["alias"])) is None:
+            continue
+        if alternative(match.start()):
+            if match["op"] in ("=", "IN"):
+                _add(use.joined, match["column"])
+        else:
             _condition(use, match, owner(match["other_alias"]) if match["other_alias"] else None)
     for match in _FLAG.finditer(sql, area.start() if area else len(sql)):
-        if use := owner(match["alias"]):
+        if (use := owner(match["alias"])) and not alternative(match.start()):
             _add(use.fixed, match["column"])
     for match in list(_ORDER.finditer(sql))[-1:] or list(_GROUP.finditer(sql))[-1:]:
         _order(match["terms"], owner)
@@ -96,6 +103,23 @@ def _condition(use: Use, match: re.Match[str], other: Use | None) -> None:
             _add(use.listed, column)
     elif op in ("<", ">", "<=", ">=", "BETWEEN"):
         _add(use.ranges, column)
+
+
+def _alternatives(sql: str) -> Callable[[int], bool]:
+    """Tells of a place in a statement whether what stands there must not hold, because of an OR beside it."""
+    spans: list[tuple[int, int, bool]] = []
+    opened: list[tuple[int, bool]] = []
+    for match in _BRACKET.finditer(sql):
+        if match[0] == "(":
+            opened.append((match.start(), False))
+        elif opened and match[0] == ")":
+            start, either = opened.pop()
+            if either or sql.startswith("(SELECT", start):
+                spans.append((start, match.end(), either))
+        elif opened:
+            opened[-1] = (opened[-1][0], True)
+    # Brackets end from the inside out. What a subquery asks must hold in it, wherever it stands.
+    return lambda place: next((either for start, end, either in spans if start < place < end), False)
 
 
 def _order(terms: str, owner: object) -> None:

@@ -34,7 +34,7 @@ SELDOM = 0.0001
 CHANGED = 0.1
 """A table of which this part was written meanwhile is one that grows, even where no INSERT is counted: those that wait
 for their COMMIT are not."""
-FEW_ALIKE = 5
+FEW_ALIKE = 10
 """Rows that have the same values in an index's first columns, so that more of them would tell nothing apart."""
 WATCHED = timedelta(days=7)
 """So long statements must have been counted before an index is called unused."""
@@ -186,8 +186,9 @@ class Missing:
         return candidate
 
     def _price(self, candidate: Candidate) -> float:
-        """What an index must save over all that was asked."""
-        return self.place.entering * self.found.written.get(candidate.table, 0)
+        """What an index must save over all that was asked: it is to be made, and each row written to be entered."""
+        written, there = (rows.get(candidate.table, 0) for rows in (self.found.written, self.found.rows))
+        return max(self.place.entering * written, self.place.making * there)
 
     def items(self, concurrently: bool) -> list[Row]:
         """A recommendation for each index that is left in the end."""

@@ -82,6 +82,43 @@ def test_a_question_of_one_table_in_two_statuses_costs_what_each_costs(database:
     assert plan.cost < 100
 
 
+def test_rows_that_are_sorted_group_by_group_are_read_to_the_end_of_the_group(database: Database) -> None:
+    sorted_by = 'SELECT "t1"."id" FROM "booking" AS "t1" ORDER BY "t1"."status", "t1"."{}" LIMIT 21'
+    found = IndexAdvice(database)._look()
+    with index_trial.trial(database, found.rows, {"booking"}, found.growing) as place:
+        whole, parts = (place.plan(sorted_by.format(column)) for column in ("created_at", "currency"))
+    assert whole is not None
+    assert parts is not None
+    assert parts.cost > 100 * whole.cost
+
+
+def test_an_index_that_would_only_be_skipped_through_is_none(database: Database) -> None:
+    """What happened on a day to a status is found by the day, whatever the status before was."""
+    mark = database.param
+    day = f'("t1"."at" >= {mark}) AND ("t1"."at" < {mark})'
+    asked = f'SELECT "t1"."at" FROM "booking_history" AS "t1" WHERE ((("t1"."to_status" = {mark}) AND {day})'
+    asked += f' AND (("t1"."from_status" IS NULL) OR ("t1"."from_status" = {mark})))'
+    found = IndexAdvice(database)._look()
+    with index_trial.trial(database, found.rows, {"booking_history"}, found.growing) as place:
+        place.add(Candidate("booking_history", ("user_id", "to_status", "at")), "skipped")
+        plan = place.plan(asked)
+    assert plan is not None
+    assert plan.indexes == {"booking_history_at"}
+
+
+def test_a_value_that_no_row_has_is_looked_for_too(database: Database, without: Callable[..., list[Row]]) -> None:
+    """In a young shop no customer is known to be another one."""
+    before = database.execute_sql("SELECT merged_into_id, id FROM customer WHERE merged_into_id IS NOT NULL").fetchall()
+    database.execute_sql("UPDATE customer SET merged_into_id = NULL")
+    try:
+        found = without("customer_merged")
+    finally:
+        given = database.param
+        for row in before:
+            database.execute_sql(f"UPDATE customer SET merged_into_id = {given} WHERE id = {given}", row)
+    assert [(item["table"], item["columns"]) for item in found] == [("customer", ["merged_into_id"])]
+
+
 def test_the_audit_of_bookings_and_nothing_else_is_named_after_them(database: Database) -> None:
     """By their actions' names the others are found by an index that bookings' rows are not in."""
     rows = database.execute_sql("SELECT DISTINCT action, entity FROM audit").fetchall()
@@ -105,6 +142,9 @@ TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "device_model_brand": ("device_model", ("brand_id", "category_id")),
     "day_figure_measure": ("day_figure", ("measure", "day")),
     "webhook_delivery_created": ("webhook_delivery", ("created_at",)),
+    "booking_status_assigned": ("booking", ("status", "assigned_to_id", "created_at", "id")),
+    "notification_template": ("notification", ("template", "id")),
+    "customer_merged": ("customer", ("merged_into_id",)),
 }
 
 

@@ -70,6 +70,21 @@ def test_a_flag_is_a_condition_and_an_outer_row_s_column_a_value() -> None:
     assert read(joined).uses["c"].joined == ["a_id"]
 
 
+def test_what_has_an_alternative_is_no_condition_of_all_rows() -> None:
+    either = (
+        'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = ?) AND (("t1"."c" IS NULL) OR ("t1"."d" = ?) OR "t1"."flag"))'
+    )
+    assert read(either).uses["a"] == Use("a", equal=["b"], joined=["d"])
+    assert natural(read(either).uses["a"]) == Candidate("a", ("b",))
+    assert Candidate("a", ("d",)) in set(candidates(read(either).uses["a"]))
+
+
+def test_what_a_subquery_asks_holds_in_it_whatever_the_alternative() -> None:
+    inner = '(SELECT "t2"."id" FROM "c" AS "t2" WHERE ("t2"."d" = ?))'
+    uses = read(f'SELECT x FROM "a" AS "t1" WHERE (("t1"."b" = ?) OR ("t1"."c_id" IN {inner}))').uses
+    assert uses == {"a": Use("a", joined=["b", "c_id"]), "c": Use("c", equal=["d"])}
+
+
 def test_a_page_after_a_row_of_three_columns_can_be_planned() -> None:
     assert runnable("SELECT x FROM a WHERE ((b, c, id) < (…))", "?") == "SELECT x FROM a WHERE ((b, c, id) < (?, ?, ?))"
 
