@@ -99,14 +99,7 @@ def fill(database: Database, bookings: int = 4000) -> None:
             for n in range(bookings * 2)
         ])  # fmt: skip
         many(database, Notification, [_notification(n, bookings) for n in range(bookings)])
-        many(database, Audit, [
-            {
-                "at": FIRST + timedelta(minutes=n), "actor_kind": "user", "actor": str(n % 50), "mac": "x",
-                "action": "booking.create", "entity": "booking", "entity_id": f"RV-{n % bookings:08}",
-                "personal": {"address": "192.0.2.1"},
-            }
-            for n in range(bookings)
-        ])  # fmt: skip
+        many(database, Audit, [_audited(n) for n in range(bookings)])
         many(database, Session, [_session(n) for n in range(bookings)])
         many(database, OneTimeToken, [_link(n) for n in range(bookings)])
         many(database, Throttle, [_failure(n) for n in range(bookings)])
@@ -260,6 +253,15 @@ def _notification(n: int, bookings: int) -> dict[str, Any]:
         "status": status, "due_at": FIRST + timedelta(minutes=n),
         "leased_until": FIRST + timedelta(minutes=n) if status == "sending" else None, "created_at": FIRST,
         "sent_at": FIRST + timedelta(minutes=n) if status == "sent" else None,
+    }  # fmt: skip
+
+
+def _audited(n: int) -> dict[str, Any]:
+    """Mostly bookings, and now and then somebody who logs in."""
+    what = ("session.start", "session", str(n)) if n % 50 == 0 else ("booking.create", "booking", f"RV-{n:08}")
+    return {
+        "at": FIRST + timedelta(minutes=n), "actor_kind": "user", "actor": str(n % 50), "mac": "x",
+        "personal": {"address": "192.0.2.1"}, **dict(zip(("action", "entity", "entity_id"), what, strict=True)),
     }  # fmt: skip
 
 
