@@ -51,7 +51,7 @@ class FigureService:
         self.figures, self.shops = FigureRepository(database), ShopRepository(database)
         self.models = DeviceModelRepository(database)
         self._past: dict[Any, tuple[float, tuple[Totals, Kept]]] = {}
-        self._busy: dict[tuple[str, date], tuple[float, list[Row]]] = {}
+        self._busy: dict[tuple[str, date, date], tuple[float, dict[date, list[Row]]]] = {}
         self._next: dict[str, date] = {}
         """For each zone, the first day that may not be kept yet."""
 
@@ -162,20 +162,20 @@ class FigureService:
                     yield from ((day, row) for row in rows if row["shop_id"] in missing[day])
 
     def recent(self, zone: str, everyone: Sequence[int], first: date, last: date) -> dict[date, list[Row]]:
-        """The figures of all shops of a zone on days that are not kept: as they are now, or of a busy day as they were
-        a moment ago."""
-        if first < last:
-            return self.counted(zone, everyone, first, last)
-        key, now, day = (zone, first), clock.monotonic(), first
-        until, rows = self._busy.get(key, (0.0, []))
+        """The figures of all shops of a zone on days that are not kept: as they are now; but of a busy day, and of the
+        one before it that is not final yet, as they were a moment ago."""
+        if last - first > DAY:
+            return self.counted(zone, everyone, first, last)  # a past that was added, and is kept before long
+        key, now = (zone, first, last), clock.monotonic()
+        until, found = self._busy.get(key, (0.0, {}))
         if now >= until:
-            rows = self.counted(zone, everyone, day, day).get(day, [])
-            steps = sum(row["count"] for row in rows if row["measure"] == "status")
+            found = self.counted(zone, everyone, first, last)
+            steps = sum(row["count"] for rows in found.values() for row in rows if row["measure"] == "status")
             if steps >= BUSY:
                 if len(self._busy) >= MOST_PASTS:
                     self._busy.clear()
-                self._busy[key] = now + steps / STEPS_A_SECOND, rows
-        return {day: rows}
+                self._busy[key] = now + steps / STEPS_A_SECOND, found
+        return found
 
     def past(self, scope: Scope, first: date, last: date) -> tuple[Totals, Kept]:
         """The kept figures of a span, and which days those are. Days gone by don't change, so they are read once."""

@@ -283,17 +283,22 @@ def test_kept_days_are_not_counted_again(services: Services, travel: Callable[..
     assert totals[date(2026, 10, 22), "status", "cancelled"] == (1, 0)
 
 
+@pytest.mark.parametrize("days_since", [0, 1], ids=["today", "yesterday, which is not kept yet"])
 def test_a_busy_day_is_told_a_moment_late(
-    services: Services, monkeypatch: pytest.MonkeyPatch, travel: Callable[..., None]
-) -> None:
+    services: Services, monkeypatch: pytest.MonkeyPatch, freeze: Callable[[datetime], None],
+    travel: Callable[..., None], days_since: int,
+) -> None:  # fmt: skip
     monkeypatch.setattr(figure, "BUSY", 2)
     monkeypatch.setattr(figure, "STEPS_A_SECOND", 1)
+    freeze(datetime(2026, 10, 20, 22, 50 + 5 * days_since, tzinfo=UTC))
+    shown = days_since + 1
     for n, expected in enumerate((1, 2, 2)):
         book(services, Random(n))
-        assert told(services, 1)["counts"]["completed"] == 0
-        assert sum(told(services, 1)["bookings"]) == expected
+        travel(minutes=6 * days_since if n == 0 else 0)  # over midnight in London
+        assert told(services, shown)["counts"]["completed"] == 0
+        assert sum(told(services, shown)["bookings"]) == expected
     travel(seconds=2)
-    assert sum(told(services, 1)["bookings"]) == 3
+    assert sum(told(services, shown)["bookings"]) == 3
 
 
 def test_a_past_that_is_added_is_counted(services: Services) -> None:
