@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     backup_every_hours: float = Field(24, gt=0)
     backup_keep: int = Field(14, ge=1)
 
+    @property
+    def secure(self) -> bool:
+        """Whether the shop is reached by https."""
+        return (self.public_url or "").startswith("https://")
+
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:

@@ -91,7 +91,7 @@ def _user(call: Call, id: int) -> dict[str, Any]:
 
 
 def _cookies(call: Call, token: str, csrf: str, seconds: int) -> tuple[str, str]:
-    common = f"; Path=/; SameSite=Strict; Max-Age={seconds}{'; Secure' if call.secure else ''}"
+    common = f"; Path=/; SameSite=Strict; Max-Age={seconds}{'; Secure' if call.services.settings.secure else ''}"
     session, beside = call.cookie_name(SESSION_COOKIE), call.cookie_name(CSRF_COOKIE)
     return f"{session}={token}; HttpOnly{common}", f"{beside}={csrf}{common}"
 

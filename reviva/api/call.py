@@ -67,14 +67,9 @@ class Call:
         """A header of the request, by its usual name; None when it was not sent."""
         return self.environ.get("HTTP_" + name.upper().replace("-", "_"))
 
-    @property
-    def secure(self) -> bool:
-        """Whether the shop is reached by https."""
-        return (self.services.settings.public_url or "").startswith("https://")
-
     def cookie_name(self, name: str) -> str:
         """What a cookie of ours is called: where that can be, so that no other host of the domain can set it."""
-        return f"__Host-{name}" if self.secure else name
+        return f"__Host-{name}" if self.services.settings.secure else name
 
     def cookie(self, name: str) -> str | None:
         """A cookie of ours; None when it was not sent or can't be read."""

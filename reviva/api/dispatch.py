@@ -63,7 +63,7 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
         self._origins = frozenset(settings.allowed_origins)
         self._unmatched = RouteMetrics("other", "unmatched")
         self._base = dict(_BASE)
-        if (settings.public_url or "").startswith("https://"):
+        if settings.secure:
             self._base["Strict-Transport-Security"] = "max-age=31536000"
 
     def start(self) -> None:

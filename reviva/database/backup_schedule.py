@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import re
@@ -16,6 +15,7 @@ from pathlib import Path
 from reviva import clock
 from reviva.background import Background
 from reviva.config import Settings
+from reviva.database import file_lock
 from reviva.database.archive import Manifest
 from reviva.database.backup import backup
 from reviva.database.transfer import Progress
@@ -70,10 +70,8 @@ def _alone(folder: Path, what: str = "backup") -> Iterator[None]:
     except OSError as problem:
         raise OSError(f"{folder} can't be written to ({problem.strerror}): {WAY_OUT}") from problem
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TransferError(f"Another {what} is at work in {folder}.") from None
+        if not file_lock.take(file):
+            raise TransferError(f"Another {what} is at work in {folder}.")
         yield
 
 

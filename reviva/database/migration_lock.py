@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ import psycopg2
 from peewee import Database
 
 from reviva import clock
+from reviva.database import file_lock
 from reviva.database.sqlite import SQLite
 from reviva.errors import SchemaError
 from reviva.retry import delays
@@ -43,16 +43,8 @@ def _file_lock(database: SQLite, patience: float) -> Iterator[None]:
     # A file of its own: closing a second descriptor of the database would drop SQLite's locks on it. It stays, since
     # whoever removed it might take it from under a third process.
     with open(f"{database.path}-migrating", "w") as file:
-        _wait(lambda: _flock(file), patience)
+        _wait(lambda: file_lock.take(file), patience)
         yield
-
-
-def _flock(file: Any) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

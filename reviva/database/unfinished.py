@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from reviva.database import file_lock
 
 _SUFFIX = ".reviva-part"
 
@@ -21,23 +22,15 @@ def unfinished(path: Path) -> Iterator[Path]:
     folder = path.absolute().parent
     for left in folder.glob(f".*{_SUFFIX}"):
         with left.open("rb") as file:
-            if _locked(file.fileno()):
+            if file_lock.take(file):
                 _remove(left)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=folder)
     try:
-        _locked(descriptor)  # for as long as it is open: it tells that somebody is at work on it
+        file_lock.take(descriptor)  # for as long as it is open: it tells that somebody is at work on it
         yield Path(name)
     finally:
         _remove(Path(name))
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _remove(path: Path) -> None:

@@ -27,7 +27,7 @@ from reviva.models import (
     User,
 )
 from reviva.models.booking import OVER, Status
-from reviva.paging import ListQuery, Page
+from reviva.paging import ListQuery
 from reviva.repositories.base import Filter, Repository
 from reviva.repositories.page import Key
 
@@ -65,20 +65,13 @@ class BookingRepository(Repository[Booking]):
         "status": lambda statuses: B.status.in_(statuses),
         "assigned_to": lambda users: reduce(or_, [_had_by(user) for user in users]),
         "customer": lambda customer: B.customer == customer,
+        # By ids: an index has an id's bookings in order, and a planner knows how many they are.
         "shop": lambda ids: B.shop == ids[0] if len(ids) == 1 else B.shop.in_(ids),
         "created_from": lambda at: B.created_at >= at,
         "created_to": lambda at: B.created_at < at,
         "starts_from": lambda at: B.starts_at >= at,
         "starts_to": lambda at: B.starts_at < at,
     }
-
-    def listed(self, wanted: ListQuery) -> Page[Row]:
-        """A page of bookings, those of some shops by the shops' slugs."""
-        filters = dict(wanted.filters)
-        if "shop" in filters:  # by ids: an index has an id's bookings in order, and a planner knows how many they are
-            shops = self.run(Shop.select(Shop.id).where(Shop.slug.in_(filters["shop"])))
-            filters["shop"] = [shop["id"] for shop in shops]
-        return super().listed(replace(wanted, filters=filters))
 
     def keys(self, wanted: ListQuery) -> list[Key]:
         """The sort of a list; bookings of one status by when they were made, which an index knows, and of a span of

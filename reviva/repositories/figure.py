@@ -14,7 +14,7 @@ from reviva.database.ddl import Backend, backend
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.database.turn import wait_for_turn
 from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, DeviceModel, Notification, Shop
-from reviva.models.booking import Status
+from reviva.models.booking import OVER, Status
 from reviva.models.notification import NotificationStatus
 from reviva.models.summary import Measure
 
@@ -213,7 +213,7 @@ def _done(kind: Backend) -> Any:
     return B.select(*named, *sums).from_(each).group_by(*names)
 
 
-OPEN = tuple(status for status in Status if status not in (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW))
+OPEN = tuple(status for status in Status if status not in OVER)
 _NEW = (H.from_status.is_null() | (H.from_status == Status.DRAFT)) & H.to_status.in_((Status.PENDING, Status.CONFIRMED))
 
 _N = fn.COUNT(SQL("*")).alias("n")

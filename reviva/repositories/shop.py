@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from peewee import fn
@@ -34,6 +34,11 @@ class ShopRepository(Repository[Shop]):
         and None has none yet."""
         rows = _EVERYONE.all(self.database)
         return [{**row, "began": row["began"] and read_instant(row["began"])} for row in rows]
+
+    def ids(self, slugs: Collection[str]) -> dict[str, int]:
+        """Those of some shops that are there, by slug."""
+        rows = self.run(Shop.select(Shop.slug, Shop.id).where(Shop.slug.in_(list(slugs))))
+        return {row["slug"]: row["id"] for row in rows}
 
     def others(self, slug: str) -> bool:
         """Whether there is an active shop besides this one."""

@@ -226,7 +226,8 @@ class BookingService:
         """A page of bookings: every one for staff, their own for customers."""
         if not actor.staff:
             wanted = replace(wanted, filters={**wanted.filters, "customer": actor.customer_id or 0})
-        self.shops.check_known(wanted.filters.get("shop") or ())
+        if slugs := wanted.filters.get("shop"):
+            wanted = replace(wanted, filters={**wanted.filters, "shop": self.shops.ids(slugs)})
         page = self.bookings.listed(wanted)
         items = self.bookings.items_of([row["id"] for row in page.items]) if page.items else {}
         shown = [booking_view.summary(row, items.get(row["id"], []), actor.staff) for row in page.items]

@@ -20,7 +20,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.monitor import repeating
 from reviva.database.statement import Row
-from reviva.models.booking import Status
+from reviva.models.booking import OVER, Status
 from reviva.models.summary import Measure
 from reviva.repositories.catalog import DeviceModelRepository
 from reviva.repositories.figure import SHOWN, FigureRepository, Kept, summed
@@ -123,7 +123,7 @@ class FigureService:
         totals = self.totals(scope, first, today)
         status = by_key(totals, "status")
         counts = {str(each): 0 for each in Status} | self.figures.standing(scope.id)
-        counts |= {str(end): status[end] for end in (Status.COMPLETED, Status.CANCELLED, Status.NO_SHOW)}
+        counts |= {str(end): status[end] for end in Status if end in OVER}
         came, missed = status[Status.CHECKED_IN], status[Status.NO_SHOW]
         ready, seconds = sums(totals, "turnaround")
         waiting = self.figures.waiting()

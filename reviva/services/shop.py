@@ -51,10 +51,12 @@ class ShopService:
         shops = Scope.of(self.shops.everyone(), slug).shops
         return ZoneInfo(shops[0]["timezone"] if shops else "UTC")
 
-    def check_known(self, slugs: Collection[str]) -> None:
-        """Raises `Invalid` that names each of some slugs that no shop has."""
-        if absent := self.shops.unknown(slugs):
+    def ids(self, slugs: Collection[str]) -> list[int]:
+        """Those of some shops, open to bookings or not. Raises `Invalid` that names each that is not there."""
+        known = self.shops.ids(slugs)
+        if absent := set(slugs) - known.keys():
             raise Invalid(fault for slug in sorted(absent) for fault in unknown(slug).faults)
+        return list(known.values())
 
     def open(self, slug: str | None) -> OpenShop:
         """The shop of this name with its calendar and benches.
