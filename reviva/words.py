@@ -18,6 +18,10 @@ _STROKED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ħ": "h", "ı": "i",
 
 _REFERENCE = re.compile(r"\bRV-", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+SHORTEST_OPENING = 3
+"""Letters. Shorter ones are in so many words that a list which is searched for them is just walked through."""
+_LETTERS = re.compile(rf"([a-z]{{{SHORTEST_OPENING},}})[^a-z]")
+_ASCII = re.compile(r"([a-z0-9]+)[^a-z0-9]")
 
 MOST_WORDS = 8
 """Of a query; what follows is ignored."""
@@ -33,8 +37,9 @@ def words(text: str) -> list[str]:
 
 
 def addresses(text: str) -> list[str]:
-    """The e-mail addresses in a text, each run together to one word: its parts alone are in too many others."""
-    return ["".join(words(address)) for address in _ADDRESS.findall(text)] if "@" in text else []
+    """The e-mail addresses in a text, each run together to one word: its parts alone are in too many others. The word
+    begins with a 0, lest everybody's address be among what begins with their name."""
+    return ["0" + "".join(words(address)) for address in _ADDRESS.findall(text)] if "@" in text else []
 
 
 def asked(query: str) -> list[str]:
@@ -51,6 +56,21 @@ def called(brand: str, model: str) -> str:
 def joined(texts: Iterable[str]) -> str:
     """The distinct words of some texts between single spaces, in order: what a `search_text` column holds."""
     return " ".join(dict.fromkeys(word for text in texts for word in (*words(text), *addresses(text))))
+
+
+def openings(word: str) -> list[str]:
+    """What a word begins with besides, as a word: its letters up to a digit, its ASCII up to something else.
+
+    So every other word that begins with some letters from a to z goes on with such a letter; one that begins with
+    letters and digits, with either (see `common_words`).
+    """
+    return [found[1] for found in (_LETTERS.match(word), _ASCII.match(word)) if found]
+
+
+def searchable(texts: Iterable[str]) -> str:
+    """The words of some texts and their openings, each once: what a person or a booking is found by."""
+    found = joined(texts).split(" ")
+    return " ".join(dict.fromkeys([*found, *(opening for word in found for opening in openings(word))]))
 
 
 def tsquery(groups: Iterable[Group]) -> str:

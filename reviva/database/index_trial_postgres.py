@@ -67,6 +67,16 @@ class _Postgres:
         root: dict[str, Any] = found[0]["Plan"]
         return root
 
+    @contextmanager
+    def _attempt(self) -> Iterator[None]:
+        """What is wrong, a column that was not one, must not end the transaction."""
+        self._run("SAVEPOINT advice")
+        try:
+            yield
+        except peewee.PeeweeException:
+            self._run("ROLLBACK TO advice")
+            raise
+
     def _run(self, sql: str) -> Any:
         cursor = self._database.execute_sql(sql.replace("%", "%%"))
         return cursor.fetchall() if cursor.description else []
@@ -89,9 +99,9 @@ class _Hypothetical(_Postgres):
         return Plan(found.cost, frozenset(ours.get(name, name) for name in found.indexes))
 
     def add(self, candidate: Candidate, name: str) -> None:
-        ((oid, theirs),) = self._database.execute_sql(
-            "SELECT indexrelid::bigint, indexname FROM hypopg_create_index(%s)", (candidate.ddl(name),)
-        ).fetchall()
+        made = "SELECT indexrelid::bigint, indexname FROM hypopg_create_index(%s)"
+        with self._attempt():
+            ((oid, theirs),) = self._database.execute_sql(made, (candidate.ddl(name),)).fetchall()
         self._made[name] = (int(oid), theirs)
 
     def drop(self, name: str) -> None:
@@ -148,12 +158,8 @@ class _Copied(_Postgres):
         return found and Plan(found.cost, frozenset(self._real.get(name, name) for name in found.indexes))
 
     def add(self, candidate: Candidate, name: str) -> None:
-        self._run("SAVEPOINT advice")
-        try:
+        with self._attempt():
             self._run(candidate.ddl(name))
-        except peewee.PeeweeException:
-            self._run("ROLLBACK TO advice")
-            raise
         self._grow(candidate.table, name)
 
     def drop(self, name: str) -> None:

@@ -66,7 +66,7 @@ def read(sql: str) -> Reading:
     only = next(iter(uses)) if len(uses) == 1 else ""
 
     def owner(alias: str | None) -> Use | None:
-        return uses.get(aliases.get(alias or "", only))
+        return uses.get(aliases.get(alias, "") if alias else only)
 
     area = _AREA.search(sql) if not sql.startswith("UPDATE") else re.search(r"\bWHERE\b", sql)
     alternative = _alternatives(sql)

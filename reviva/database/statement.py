@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from peewee import (
+    SQL,
     BooleanField,
     ColumnBase,
     Database,
@@ -169,6 +170,14 @@ def columns_named(columns: Sequence[Any]) -> list[tuple[str, Field | None]]:
         source = field if isinstance(field, Field) else getattr(field, "field", None)
         named.append((alias or (source.column_name if source else str(getattr(column, "_alias", column))), source))
     return named
+
+
+class Called(SQL):
+    """A column that a subquery gives this name, read as the field is that it comes from."""
+
+    def __init__(self, name: str, field: Field | None) -> None:
+        super().__init__(name)
+        self.field = field
 
 
 def reader_of(field: Field | None) -> Callable[[Any], Any] | None:

@@ -159,9 +159,10 @@ class Repository(Generic[M]):
             found = fetch(self.database, lambda: ids, self.keys(wanted), wanted, branches=self.branches(filters))
         else:
             words = matching(self.database, self.model, asked)
-            chosen = ids.where(words.chosen)
             counted = words.every if words.every is not None and not filters else ids.where(words.counted)
-            found = fetch(self.database, lambda: chosen, self.keys(wanted), wanted, counted=lambda: counted)
+            found = fetch(
+                self.database, lambda: ids, self.keys(wanted), wanted, counted=lambda: counted, searched=words
+            )
         return replace(found, items=self.shown([row["id"] for row in found.items]))
 
     def shown(self, ids: Sequence[int]) -> list[Row]:

@@ -15,7 +15,7 @@ from reviva.models.booking import Booking, Status
 from reviva.models.customer import Customer
 from reviva.models.shop import Shop
 from reviva.repositories.base import Repository
-from reviva.words import joined
+from reviva.words import searchable
 
 C = Customer
 
@@ -80,7 +80,7 @@ class CustomerRepository(Repository[Customer]):
         now = clock.now()
         row = _UPSERT.first(
             self.database, email=email, email_key=email_key(email), name=name, phone=phone, locale=locale,
-            search_text=joined(part for part in (name, email, phone) if part), created_at=now, updated_at=now,
+            search_text=searchable(part for part in (name, email, phone) if part), created_at=now, updated_at=now,
         )  # fmt: skip
         assert row is not None
         return int(row["id"])

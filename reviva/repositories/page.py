@@ -16,9 +16,10 @@ from peewee import SQL, Database, Expression, Field, Select, Tuple
 
 from reviva import clock
 from reviva.database.fields import UTCField
-from reviva.database.statement import Compiled, Param, Row, Statement, compile_query
+from reviva.database.statement import Called, Compiled, Param, Row, Statement, compile_query
 from reviva.errors import Invalid
 from reviva.paging import ListQuery, Page
+from reviva.repositories.words import Found, Walk
 
 MOST = 200
 """The largest page: kept here, so that no caller can forget it."""
@@ -90,24 +91,30 @@ def fetch(
     shape: Hashable = None,
     counted: Callable[[], Any] | None = None,
     branches: Sequence[Any] = (),
+    searched: Found | None = None,
 ) -> Page[Row]:
     """One page of the select that `build` makes, with `values` for its parameters.
 
     A `shape` that tells this select from all others lets its statements be compiled once and kept. `counted` makes a
     select of as many rows, for the total, where there is a better one. `branches` are conditions of which each row
-    meets one: an index that begins with what they tell apart gives each branch in order, not all.
+    meets one: an index that begins with what they tell apart gives each branch in order, not all. Of what is
+    `searched` for, the list is walked for a while where that is promising, or else all is collected and sorted.
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
     start = read_cursor(wanted.after, keys) if wanted.after is not None and not numbered else None
     skipped = ((wanted.page or 1) - 1) * limit
 
-    def read(part: bool | None, place: Sequence[Any] | None, most: int = limit + 1, offset: int = skipped) -> list[Row]:
+    def read(
+        part: bool | None, place: Sequence[Any] | None, most: int = limit + 1, offset: int = skipped,
+        walk: Walk | None = None,
+    ) -> list[Row]:  # fmt: skip
         nulls = None if place is None else tuple(value is None for value in place)
         form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
         statement = _listings.get(form) if shape is not None else None
         if statement is None:
-            statement = compose(build, keys, nulls, numbered, part, branches, kept=shape is not None)
+            chosen = searched.chosen if searched and not walk else None
+            statement = compose(build, keys, nulls, numbered, part, branches, shape is not None, walk, chosen)
             if shape is not None:
                 _listings[form] = statement
         after = {f"after_{n}": value for n, value in enumerate(place or ())}
@@ -117,7 +124,11 @@ def fetch(
         select = (counted or build)().where(keys[0].node.is_null(False))
         return count(database, compile_query(select, database), values or {})
 
-    rows = in_parts(read, start, limit + 1, skipped, having) if keys[0].nullable else read(None, start)
+    nullable, rows = keys[0].nullable, list[Row]()
+    if searched and searched.walk and not (nullable and start is not None and start[0] is None):
+        rows = read(False if nullable else None, start, walk=searched.walk)
+    if len(rows) <= limit:
+        rows = in_parts(read, start, limit + 1, skipped, having) if nullable else read(None, start)
     more = len(rows) > limit
     del rows[limit:]
     names = [f"sort_{n}" for n in range(len(keys))]
@@ -125,7 +136,8 @@ def fetch(
     for row in rows:
         for name in names:
             del row[name]
-    total = total_of(database, counted or build, values or {}) if numbered else None
+    most = COUNTED_SEARCHING if counted else COUNTED
+    total = total_of(database, counted or build, values or {}, most) if numbered else None
     return Page(rows, following, total)
 
 
@@ -143,7 +155,7 @@ def in_parts(
 
 def compose(
     build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None,
-    branches: Sequence[Any], kept: bool,
+    branches: Sequence[Any], kept: bool, walk: Walk | None = None, collected: Any = None,
 ) -> Statement:  # fmt: skip
     """A list's rows: in its order, from its place on, and with the values it is sorted by as columns `sort_n`.
 
@@ -154,7 +166,6 @@ def compose(
     skipped = len(keys) - len(used)
 
     def narrowed(query: Any) -> Any:
-        query = query.order_by(*[key.order() for key in used])
         if part is not None:
             query = query.where(keys[0].node.is_null(part))
         if nulls is not None:
@@ -162,36 +173,61 @@ def compose(
             query = query.where(after(used, place[skipped:]))
         return query
 
+    def ordered(query: Any) -> Any:
+        return narrowed(query).order_by(*[key.order() for key in used])
+
     def rows() -> Any:
-        query = narrowed(build()).limit(Param("limit"))
+        sorted_by = [key.node.alias(f"sort_{n}") for n, key in enumerate(keys)]
+        if walk:
+            # What has a LIMIT is not merged into what asks it, and comes in its order.
+            passed = ordered(build()).select_extend(SQL("search_text"), *sorted_by).limit(walk.most)
+            query = outer(passed).where(walk.condition)
+        elif collected is not None:
+            # What has an OFFSET is not merged into what asks it: no planner walks through a list to sort it.
+            every = narrowed(build()).where(collected).select_extend(*sorted_by).offset(0)
+            named = (replace(key, node=SQL(_listed(f"sort_{n}"))) for n, key in enumerate(used, skipped))
+            query = outer(every).order_by(*[key.order() for key in named])
+        else:
+            query = ordered(build()).select_extend(*sorted_by)
+        query = query.limit(Param("limit"))
         if numbered:
             query = query.offset(Param("offset"))
         if branches:
             ids: list[Any] = [
-                Select([narrowed(build().where(each)).limit(Param("most"))], [SQL("id")]) for each in branches
+                Select([ordered(build().where(each)).limit(Param("most"))], [SQL("id")]) for each in branches
             ]
             query = query.where(keys[-1].node.in_(reduce(lambda one, other: one.union_all(other), ids)))
-        return query.select_extend(*[key.node.alias(f"sort_{n}") for n, key in enumerate(keys)])
+        return query
+
+    def outer(select: Any) -> Any:
+        columns = [("id", None), *((f"sort_{n}", key.field) for n, key in enumerate(keys))]
+        return Select([select.alias("listed")], [Called(_listed(name), field).alias(name) for name, field in columns])
 
     return Statement(rows, kept=kept)
+
+
+def _listed(column: str) -> str:
+    return f'"listed"."{column}"'
 
 
 COUNTED = 10_000
 """Up to here a total is of this moment. Beyond, where nobody pages to the end, one may be a minute old: counting a
 million rows takes longer than everything else that a list does."""
+COUNTED_SEARCHING = 1_000
+"""The same where rows are counted by something dearer than an index."""
 FRESH_SECONDS = 60.0
 MOST_TOTALS = 200
 _totals: WeakKeyDictionary[Database, dict[Hashable, tuple[float, int]]] = WeakKeyDictionary()
 
 
-def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, Any]) -> int:
-    """How many rows there are."""
+def total_of(database: Database, build: Callable[[], Any], bound: Mapping[str, Any], most: int) -> int:
+    """How many rows there are; where they are more than `most`, or were a minute ago, maybe as of then."""
     compiled, known = compile_query(build(), database), _totals.setdefault(database, {})
     key, now = (compiled.sql, repr(compiled.bind(bound))), clock.monotonic()
     if key in known and now - known[key][0] <= FRESH_SECONDS:
         return known[key][1]
-    total = count(database, compiled, bound, f" LIMIT {COUNTED + 1}")
-    if total > COUNTED:
+    total = count(database, compiled, bound, f" LIMIT {most + 1}")
+    if total > most:
         total = count(database, compiled, bound)
         if len(known) >= MOST_TOTALS:
             known.clear()

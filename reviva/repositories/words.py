@@ -7,14 +7,26 @@ from math import isqrt
 from operator import and_
 from typing import Any, Final, NamedTuple, cast
 
-from peewee import SQL, Database, Expression, Model, NodeList, Select, fn
+from peewee import SQL, Database, Model, Select, fn
 
 from reviva.database.ddl import backend
 from reviva.models.fulltext import LONGEST, vector
-from reviva.words import asked, fts5, tsquery
+from reviva.repositories import common_words
+from reviva.words import asked, fts5
 
 WALKED: Final = 15
 """The rows of a usual page, times what looking at a row costs against collecting one."""
+PATIENCE: Final = 4
+"""How much longer than it is thought to take a list is walked."""
+
+
+class Walk(NamedTuple):
+    """Where so many rows match that a list meets a page of them on its way: what to look at in each."""
+
+    condition: Any
+    """Of `search_text` alone."""
+    most: int
+    """Rows to pass. What many have may be in none of those, or the words never together: then it is asked who has."""
 
 
 class Found(NamedTuple):
@@ -26,6 +38,7 @@ class Found(NamedTuple):
     """Their condition, to count those of them that meet others too."""
     every: Select | None = None
     """Their ids, where all of them are known without a look at the table."""
+    walk: Walk | None = None
 
 
 def matching(database: Database, model: type[Model], text: str) -> Found:
@@ -33,37 +46,51 @@ def matching(database: Database, model: type[Model], text: str) -> Found:
     words = asked(text)
     if not words:
         return Found(SQL("1 = 0"), SQL("1 = 0"))
-    spaced = NodeList((SQL("' ' ||"), model._meta.fields["search_text"]))
-    sqlite = backend(database) == "sqlite"
-    place = fn.INSTR if sqlite else fn.STRPOS
-    looked_at = reduce(and_, (place(spaced, f" {word}") != 0 for word in words))
-    return (_sqlite if sqlite else _postgresql)(database, model, words, looked_at)
+    return (_sqlite if backend(database) == "sqlite" else _postgresql)(database, model, words)
 
 
-def _postgresql(database: Database, model: type[Model], words: list[str], looked_at: Expression) -> Found:
-    """The planner weighs whether to ask the index or to go through the list until a page of them was met. For that, to
-    look at a text takes a quarter of what it takes to split it, and `!=` is thought to be true of nearly all."""
-    found = SQL(f"{vector('t1.search_text')} @@ %s::tsquery", [tsquery(((word,),) for word in words)])
-    return Found(looked_at & found, found)
-
-
-def _sqlite(database: Database, model: type[Model], words: list[str], looked_at: Expression) -> Found:
-    """Where the words are in so many rows that a list meets enough of them on its way, each row is looked at.
+def walk(place: Any, words: list[str], rows: float, matching: float) -> Walk | None:
+    """A walk, if a page is met sooner so than the rows that match are collected.
 
     To collect n of N rows takes n steps, to walk until a page of them was met takes N / n for each that it shows.
-    PostgreSQL weighs that by itself, SQLite knows nothing of what a full-text index holds.
     """
+    if matching <= many(rows):
+        return None
+    spaced = SQL("' ' || search_text")
+    return Walk(reduce(and_, (place(spaced, f" {word}") != 0 for word in words)), PATIENCE * many(rows))
+
+
+def many(rows: float) -> int:
+    """Of so many rows, those from which on a list is walked."""
+    return isqrt(int(rows) * WALKED)
+
+
+def _postgresql(database: Database, model: type[Model], words: list[str]) -> Found:
+    """What is chosen from the index is to be collected and sorted: the planner would rather walk through a list as long
+    as it takes, and knows neither which words exclude each other nor what it costs to collect all beginnings."""
+    known = common_words.of(database, model._meta.table_name)
+    asked = common_words.queries(words, known)
+    # Which query is hidden from the planner: it takes each range for half a per cent of the rows.
+    either = " OR ".join([f"{vector('t1.search_text')} @@ (SELECT %s::tsquery)"] * len(asked))
+    begun = SQL(" AND ".join([f"({either})", *["strpos(' ' || t1.search_text, %s) <> 0"] * len(words)]),
+                [*asked, *(f" {word}" for word in words)])  # fmt: skip
+    return Found(begun, begun, walk=walk(fn.STRPOS, words, known.rows, known.having(*words)))
+
+
+def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
+    """SQLite knows nothing of what a full-text index holds, so it is looked how many match."""
     table, key = model._meta.table_name, cast(Any, model._meta.primary_key)
     (last,) = database.execute_sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()
-    few = isqrt(last * WALKED)
+    most = many(last) + 1
 
-    def frequent(query: str) -> bool:
+    def counted(query: str) -> int:
         some = f"SELECT 1 FROM {table}_words WHERE {table}_words MATCH ? LIMIT ?"
-        return int(database.execute_sql(f"SELECT COUNT(*) FROM ({some})", [query, few + 1]).fetchone()[0]) > few
+        return int(database.execute_sql(f"SELECT COUNT(*) FROM ({some})", [query, most]).fetchone()[0])
 
     begun = fts5(((word,),) for word in words)
     every = Select([SQL(f"{table}_words")], [SQL("rowid")]).where(SQL(f"{table}_words MATCH ?", [begun]))
     # A long beginning is put together from all its words before the first row comes, so first the words as they are.
-    as_they_are = " AND ".join(f'"{word}"' for word in words)
-    often = (max(map(len, words)) > LONGEST and frequent(as_they_are)) or frequent(begun)
-    return Found(looked_at if often else key.in_(every), key.in_(every), every)
+    found = counted(" AND ".join(f'"{word}"' for word in words)) if max(map(len, words)) > LONGEST else 0
+    if found < most:
+        found = counted(begun)
+    return Found(key.in_(every), key.in_(every), every, walk(fn.INSTR, words, last, found))

@@ -35,7 +35,7 @@ from reviva.services.pricing import Line, PricingService
 from reviva.services.shop import OpenShop, ShopService, job_end
 from reviva.services.throttle import ORDERS, Throttle
 from reviva.signing import Signer
-from reviva.words import joined
+from reviva.words import searchable
 
 View = dict[str, Any]
 """A booking as the outside sees it."""
@@ -193,7 +193,7 @@ class BookingService:
         """Inserts a booking under a new reference, and puts that and its id into the row."""
         while "id" not in row:
             reference = new_reference()
-            id = self.bookings.add(**row, reference=reference, search_text=joined([reference[3:], *found_by]))
+            id = self.bookings.add(**row, reference=reference, search_text=searchable([reference[3:], *found_by]))
             if id is not None:
                 row |= {"id": id, "reference": reference, "version": 1}
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reviva.database.statement import Row
-from reviva.words import joined
+from reviva.words import searchable
 
 
 def whom(row: Row) -> dict[str, str | None]:
@@ -41,4 +41,4 @@ def corrected(row: Row, new: Mapping[str, str | None]) -> dict[str, Any]:
     """The columns of a booking with another name, address or number given; it is found by what it then says."""
     contact = {name: value for name, value in {**(row["contact"] or {}), **new}.items() if value}
     words = [row["reference"][3:], *whom({**row, "contact": contact}).values(), row["brand_name"], row["model_name"]]
-    return {"contact": contact, "search_text": joined(word for word in words if word)}
+    return {"contact": contact, "search_text": searchable(word for word in words if word)}

@@ -21,7 +21,7 @@ from reviva.services.booking_view import has_lapsed, missing
 from reviva.services.idempotency import Replay
 from reviva.services.pricing import LOCK_FOR, Line
 from reviva.services.shop import OpenShop, job_end
-from reviva.words import joined
+from reviva.words import searchable
 
 HOLD_FOR: Final = timedelta(minutes=15)
 HOLD_AT_MOST: Final = timedelta(hours=1)
@@ -93,7 +93,7 @@ class BookingDrafts:
         What changes nothing leaves it as it is, unless its prices are too old to confirm: then they are of today.
         """
         plan = self.plan(actor, row, self.bookings.items(row["id"]), sent)
-        columns = plan.columns | {"search_text": joined([row["reference"][3:], *plan.found_by])}
+        columns = plan.columns | {"search_text": searchable([row["reference"][3:], *plan.found_by])}
         if plan.steps:
             columns["bench_id"] = self.take(row | plan.columns, plan)
         elif plan.steps is not None:

@@ -17,7 +17,7 @@ from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.booking_step import BookingSteps
 from reviva.services.notification import NotificationService
-from reviva.words import joined
+from reviva.words import searchable
 
 CONTACT: Final = frozenset({"name", "email", "phone"})
 
@@ -105,4 +105,4 @@ class CustomerService:
         if "marketing_consent" in changed:
             columns["consent_at"] = now
         found_by = (changed.get(name, before[name]) for name in ("name", "email", "phone"))
-        return {**columns, "search_text": joined(text for text in found_by if text), "updated_at": now}
+        return {**columns, "search_text": searchable(text for text in found_by if text), "updated_at": now}

@@ -21,6 +21,7 @@ from reviva.models.booking import OVER
 from reviva.services.calendar import DAY
 from reviva.services.demo_history import A_DAY, HOUR, MINUTE, STEP, Appointment, Plan, Step, appointments, steps, story
 from reviva.services.demo_pool import Person, person
+from reviva.words import openings
 
 CHUNK: Final = 5_000
 """Bookings that are made at once."""
@@ -209,10 +210,11 @@ class Writer:
         named, (before, status, changed) = reference(id), told[-1]
         works = before not in EARLY and status not in ("cancelled", "no_show")
         technician = place.technicians[bench % len(place.technicians)] if works else NULL
-        last = text(changed)
+        last, short = text(changed), named[3:].lower()
+        found_by = " ".join([short, who.found_by, ware.words, *openings(short)])
         lines["booking"].append(
             f"{id}\t{named}\t{place.id}\t{customer}{ware.model}{bench}\t{technician}\t{status}{ware.urgency}"
-            f"{text(start)}\t{text(end)}\t{ware.price}\t{named[3:].lower()} {who.found_by} {ware.words}"
+            f"{text(start)}\t{text(end)}\t{ware.price}\t{found_by}"
             f"\t{text(created)}\t{last}\t{last if status == 'completed' else NULL}\t{len(told)}{END['booking']}"
         )
         lines["booking_item"] += [f"{id}\t{item}" for item in ware.items]

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from reviva.database.fields import JSONField
 from reviva.database.statement import Row
 from reviva.services.pricing import Order, priced
-from reviva.words import joined
+from reviva.words import searchable
 
 MOST_MODELS: Final = 400
 JOBS: Final = 4_000
@@ -65,7 +65,7 @@ def person(number: int) -> Person:
     name, email, found_by = (
         f"{first} {last}",
         f"{given}.{local}@example.com",
-        f"{words} {local} example com {given}{local}examplecom",
+        f"{words} {local} example com 0{given}{local}examplecom",
     )
     if mixed >> 28 >= 12:
         return Person(name, email, None, found_by)
@@ -124,7 +124,7 @@ def job_of(wanted: Sequence[Row], shop: Any, rules: Sequence[Row], urgency: str,
     lines = [priced(offer, order, rules, now) for offer in wanted]
     return Job(
         model["id"],
-        joined([model["brand_name"], model["name"]]),
+        searchable([model["brand_name"], model["name"]]),
         sum(line.minutes for line in lines),
         sum(line.price for line in lines),
         urgency,

@@ -23,7 +23,7 @@ from reviva.services.booking_status import NEXT
 from reviva.services.demo_history import appointments
 from reviva.services.demo_lines import CHUNK, Writer, made, reference
 from reviva.services.demo_pool import person
-from reviva.words import joined
+from reviva.words import searchable
 from tests.people import COMMAND, services_over
 
 NOW = datetime(2026, 6, 17, 12, 30, tzinfo=UTC)
@@ -118,11 +118,11 @@ def test_people_come_back_and_can_be_found(stocked: Database) -> None:
     assert 100 < len(people) < 300
     ((most,),) = rows(stocked, "SELECT max(n) FROM (SELECT count(*) AS n FROM booking GROUP BY customer_id) AS visits")
     assert 4 < most < 30
-    assert all(c.search_text == joined([c.name, c.email, c.phone or ""]) for c in people)
+    assert all(c.search_text == searchable([c.name, c.email, c.phone or ""]) for c in people)
     found = rows(stocked, "SELECT b.search_text, SUBSTR(b.reference, 4), c.search_text, r.name, m.name FROM booking b"
                  " JOIN customer c ON c.id = b.customer_id JOIN device_model m ON m.id = b.model_id"
                  " JOIN brand r ON r.id = m.brand_id")  # fmt: skip
-    assert all(set(text.split()) == set(joined(names).split()) for text, *names in found)
+    assert all(set(text.split()) == set(searchable(names).split()) for text, *names in found)
 
 
 def test_nobody_is_written_to(stocked: Database) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviva.words import MOST_WORDS, addresses, asked, called, fts5, joined, tsquery, words
+from reviva.words import MOST_WORDS, addresses, asked, called, fts5, joined, searchable, tsquery, words
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,27 @@ def test_the_words_of_words_are_themselves(text: str) -> None:
 
 
 def test_an_address_is_one_word_besides_its_parts() -> None:
-    assert addresses("to Ann.Ash@Example.com, or ben@x.org") == ["annashexamplecom", "benxorg"]
+    assert addresses("to Ann.Ash@Example.com, or ben@x.org") == ["0annashexamplecom", "0benxorg"]
     assert addresses("no address") == []
-    assert joined(["Ann Ash", "ann@example.com", ""]) == "ann ash example com annexamplecom"
+    assert joined(["Ann Ash", "ann@example.com", ""]) == "ann ash example com 0annexamplecom"
 
 
 def test_a_stored_text_has_each_word_once_in_order() -> None:
     assert joined(["Samsung Galaxy", "galaxy S21", "samsung"]) == "samsung galaxy s21"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("joe99@x.org", "joe99 x org 0joe99xorg joe"),
+        ("Annж K7Q2M9XA abc7defg", "annж k7q2m9xa abc7defg ann abc"),
+        ("joe joe9 joe-8", "joe joe9 8"),
+        ("ab12 xy 12ab", "ab12 xy 12ab"),
+        ("", ""),
+    ],
+)
+def test_people_are_found_by_the_letters_before_a_digit_too(text: str, found: str) -> None:
+    assert searchable([text]) == found
 
 
 @pytest.mark.parametrize(
@@ -52,8 +66,8 @@ def test_a_stored_text_has_each_word_once_in_order() -> None:
         ("Smith, amelia", ["smith", "amelia"]),
         ("RV-K7Q2M9XA", ["k7q2m9xa"]),
         ("rv-k7q2m9xa smith", ["k7q2m9xa", "smith"]),
-        ("ann@example.com", ["annexamplecom"]),
-        ("ann@example.com ben", ["annexamplecom", "ben"]),
+        ("ann@example.com", ["0annexamplecom"]),
+        ("ann@example.com ben", ["0annexamplecom", "ben"]),
         ("a b c d e f g h i j", list("abcdefgh")),
         ("' \" * ( ) : -", []),
     ],
