@@ -8,12 +8,14 @@ import socket
 import ssl
 from contextlib import suppress
 from email.errors import MessageError
-from email.headerregistry import BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import format_datetime, parseaddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from email_validator import EmailNotValidError, validate_email
 
 from reviva import clock
 from reviva.notifications.deadline import Deadline
@@ -46,7 +48,8 @@ class Mail:
         self.host, self.port = parts.hostname or "", parts.port or (465 if self.secure else 25)
         self.user, self.password = unquote(parts.username or ""), unquote(parts.password or "")
         # Not parse_qs, which would read the + of shop+mails@example.com as a space.
-        self.name, self.address = parseaddr(unquote(parts.query.partition("from=")[2].partition("&")[0]) or self.user)
+        self.name, address = parseaddr(unquote(parts.query.partition("from=")[2].partition("&")[0]) or self.user)
+        self.address = plain(address)
         self.domain = self.address.rpartition("@")[2]
         self.tls = ssl.create_default_context()
         if not self.secure and not self.user:
@@ -61,7 +64,7 @@ class Mail:
             server = _Server(self, deadline)
             try:
                 server.open(self)
-                self._hand_over(server, mail, message.recipient)
+                self._hand_over(server, mail, plain(message.recipient))
             finally:
                 server.close()
         except (OSError, smtplib.SMTPException) as problem:
@@ -87,11 +90,12 @@ class Mail:
         """The mail. Raises a permanent `TransportError` where a header would hold a line break."""
         mail = EmailMessage(POLICY)
         try:
-            mail["From"] = formataddr((message.sender or self.name, self.address))
-            mail["To"] = message.recipient
+            # Not formataddr, whose name email would take apart again at a comma, and write what no server reads.
+            mail["From"] = Address(message.sender or self.name, addr_spec=self.address)
+            mail["To"] = plain(message.recipient)
             mail["Subject"] = message.subject
             if message.reply_to:
-                mail["Reply-To"] = message.reply_to
+                mail["Reply-To"] = plain(message.reply_to)
             if len(mail["To"].addresses) != 1:
                 raise ValueError("not one address")
         except (ValueError, IndexError, MessageError) as problem:
@@ -136,6 +140,14 @@ class _Server(smtplib.SMTP):
             raise smtplib.SMTPException("the server offers no TLS, and the password does not go without")
         if mail.user and mail.password:
             self.login(mail.user, mail.password)
+
+
+def plain(address: str) -> str:
+    """An address as any mail server takes it: the domain of ann@müller.example as xn--…, all else as it is."""
+    if not address.isascii():
+        with suppress(EmailNotValidError):
+            return validate_email(address, check_deliverability=False).ascii_email or address
+    return address
 
 
 def _said(problem: BaseException) -> str:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,24 @@ def test_a_mail_has_both_forms_and_one_id_for_its_key() -> None:
     assert (sender.display_name, sender.addr_spec) == ("Main & Sons", "shop+mails@example.com")
     assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/html"]
     assert "Shop" in mail.compose(Message("k", "a@x.com", "t", "s", "h"))["From"]
+
+
+@pytest.mark.parametrize("name", ['Café "Le" Fix, Paris', "Zoë <boss@x.com>", "Ремонт (центр); ООО", "Ann, Ash & Co."])
+def test_a_mail_is_from_its_shop_alone_whatever_that_is_called(name: str) -> None:
+    composed = Mail("smtp://h?from=s@x.com").compose(Message("k", "a@x.com", "t", "s", "h", sender=name))
+    [sender] = message_from_bytes(composed.as_bytes(), policy=policy.default)["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (name, "s@x.com")
+
+
+def test_an_international_domain_is_written_as_every_mail_server_knows_it() -> None:
+    mail = Mail("smtp://h?from=Shop%20<shop@müller.example>")
+    composed = mail.compose(Message("k", "ann@straße.example", "t", "s", "h", reply_to="info@müller.example"))
+    head = composed.as_bytes().partition(b"\r\nMIME")[0].decode()
+    for line in (
+        "From: Shop <shop@xn--mller-kva.example>", "To: ann@xn--strae-oqa.example",
+        "Reply-To: info@xn--mller-kva.example", "@xn--mller-kva.example>",
+    ):  # fmt: skip
+        assert f"{line}\r\n" in f"{head}\r\n"
 
 
 def test_a_mail_that_can_be_ended_says_so_to_its_reader_and_to_their_program() -> None:
