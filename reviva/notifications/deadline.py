@@ -36,15 +36,15 @@ class Deadline:
     def connect(self, host: str, port: int, resolve: Resolve = addresses) -> socket.socket:
         """A connection to the first address of a host that answers in time. Raises OSError."""
         last: OSError | None = None
-        for family, kind, protocol, _, address in resolve(host, port):
-            line = socket.socket(family, kind, protocol)
-            line.settimeout(self.left)
+        found = list(resolve(host, port))
+        for n, (family, kind, protocol, _, address) in enumerate(found):
             try:
-                line.connect(address)
+                # Not all that is left: behind an address that swallows everything, as IPv6 often does, others follow.
+                line = _reach(socket.socket(family, kind, protocol), address, self.left / (len(found) - n))
             except OSError as problem:
-                line.close()
                 last = problem
                 continue
+            line.settimeout(self.left)
             self._watch(line)
             return line
         raise last or OSError("no address")
@@ -61,6 +61,16 @@ class Deadline:
         if self._timer and self._line:
             self._timer.cancel()
             self._line.close()
+
+
+def _reach(line: socket.socket, address: Any, seconds: float) -> socket.socket:
+    line.settimeout(seconds)
+    try:
+        line.connect(address)
+    except BaseException:
+        line.close()
+        raise
+    return line
 
 
 def _cut(line: socket.socket) -> None:
