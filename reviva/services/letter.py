@@ -14,7 +14,7 @@ from reviva.database.borrow import borrowed
 from reviva.database.statement import Row
 from reviva.database.units import retrying
 from reviva.errors import RevivaError
-from reviva.models.booking import Status
+from reviva.models.booking import OVER, Status
 from reviva.models.shop import Shop
 from reviva.models.user import Purpose
 from reviva.repositories.booking import BookingRepository
@@ -34,8 +34,20 @@ SPENT: Final = "The link was used, or is too old."
 GONE: Final = "The booking is gone."
 OFF: Final = "Whom it is for does not want it."
 FLOODED: Final = "So much was mailed to them within a day that somebody else may be behind it."
+LATE: Final = timedelta(minutes=5)
+"""After so long, or when it is sent anew, it is asked whether a message about a step is still true."""
 MOST_A_DAY: Final = 100
 """Mails about what customers do themselves that one of them gets: more than who brings in a school's devices."""
+
+HOLDS: Final = {
+    **dict.fromkeys(("booking_confirmed", "booking_rescheduled"), frozenset(Status) - OVER),
+    **{
+        f"booking_{step}": {step}
+        for step in (Status.PENDING, Status.AWAITING_APPROVAL, Status.AWAITING_PARTS, Status.READY)
+    },
+}
+"""Where a booking stands while it is true what a message says of it: nobody is to read that a repair is booked after
+they read that it is cancelled."""
 
 
 class Unwanted(RevivaError):
@@ -61,6 +73,8 @@ class LetterService:
             facts = retrying(self.database, lambda: self._read(message))
         if message["template"] == REMINDER and (reason := too_late(facts)):
             raise Unwanted(reason)
+        if is_late(message) and (reason := overtaken(message["template"], facts)):
+            raise Unwanted(reason)
         if message["template"] in UNAWAITED and message["customer_id"] is not None:
             token = farewell(self.signer, message["customer_id"], message["template"])
             facts["unsubscribe"] = f"{self.url}/unsubscribe?token={token}"
@@ -68,7 +82,7 @@ class LetterService:
 
     def unwanted(self, messages: Sequence[Row]) -> dict[int, str]:
         """Why there is no more reason to send some of the messages, by their ids: as `facts` would say of each, but
-        for their number, which hurts nobody where they are only logged.
+        for their number and their order, which hurt nobody where they are only logged.
 
         One look for all of them. Raises `Unavailable` while the database is away.
         """
@@ -161,3 +175,14 @@ def too_late(booking: Mapping[str, Any]) -> str | None:
     if booking["starts_at"] - clock.now() > REMIND_BY_MAIL + timedelta(minutes=5):
         return "The appointment has moved, which has reminders of its own."
     return None
+
+
+def is_late(message: Row) -> bool:
+    """Whether others may have been sent before it that were queued after it: it was tried in vain, or nobody sent."""
+    return bool(message["attempts"] > 1 or clock.now() - message["created_at"] > LATE)
+
+
+def overtaken(template: str, booking: Mapping[str, Any]) -> str | None:
+    """Why it is no longer true what a message says of a booking, by the booking's `status`."""
+    holds = HOLDS.get(template)
+    return None if holds is None or booking["status"] in holds else f"The booking is {booking['status']}."

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reviva import clock
 from reviva.models.notification import Channel
 from reviva.notifications.dispatcher import Dispatcher
 from reviva.notifications.rendering import environment
@@ -135,7 +136,7 @@ def farewell_of(town: Town, template: str = "booking_completed") -> str:
     assert booking is not None
     message = {
         "id": 1, "recipient": "a@example.com", "channel": "email", "template": template, "booking_id": booking["id"],
-        "customer_id": town.customers["mine"], "payload": {"reference": MINE},
+        "customer_id": town.customers["mine"], "payload": {"reference": MINE}, "attempts": 1, "created_at": clock.now(),
     }  # fmt: skip
     return str(services.letters.facts(message).get("unsubscribe", "")).removeprefix(services.letters.url)
 

@@ -380,6 +380,40 @@ def test_a_reminder_without_a_reason_is_not_sent(
     assert box.mails == []
 
 
+@pytest.mark.parametrize(
+    ("template", "status", "true"),
+    [
+        ("booking_confirmed", "cancelled", False), ("booking_confirmed", "no_show", False),
+        ("booking_confirmed", "checked_in", True), ("booking_rescheduled", "cancelled", False),
+        ("booking_rescheduled", "pending", True), ("booking_pending", "confirmed", False),
+        ("booking_awaiting_approval", "in_repair", False), ("booking_awaiting_parts", "ready", False),
+        ("booking_ready", "completed", False), ("booking_ready", "ready", True),
+        ("booking_completed", "completed", True), ("booking_cancelled", "cancelled", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("late", ["greylisted", "nobody there"])
+def test_what_comes_late_is_sent_if_it_is_still_true(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel,
+    template: str, status: str, true: bool, late: str,
+) -> None:  # fmt: skip
+    about = {"payload": {"reference": REFERENCE}, "booking": booked(services, status=status)}
+    at_once = queue(services, "a", template, **about)
+    drain(dispatcher)
+    assert stored(services, at_once).status == S.SENT, "in its turn each is sent, however soon the next step follows"
+    id = queue(services, "k", template, **about)
+    if late == "greylisted":
+        box.at_recipient = "451 later"
+        drain(dispatcher)
+        box.at_recipient = "250 OK"
+        travel(seconds=31)
+    else:
+        travel(minutes=6)
+    drain(dispatcher)
+    row = stored(services, id)
+    assert (row.status, row.last_error) == ((S.SENT, None) if true else (S.CANCELLED, f"The booking is {status}."))
+    assert len(box.mails) == 1 + true
+
+
 def test_nobody_drowns_in_mails_that_anybody_can_cause(
     services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel
 ) -> None:
