@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time
-from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, TemplateError, select_autoescape
 
 from reviva.database.statement import Row
 from reviva.models.notification import Channel
@@ -26,7 +26,10 @@ _NAME: Final = re.compile(r"[^\W\d_](?:[\w ’'-]|\.(?!\w)){0,59}")
 
 @cache
 def environment() -> Environment:
-    """The templates; those that end in .html escape what they are filled with."""
+    """The templates; those that end in .html escape what they are filled with.
+
+    What customers read is also in folders of other languages: what one lacks is said in English.
+    """
     return Environment(
         loader=PackageLoader("reviva.notifications"), autoescape=select_autoescape(), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -36,14 +39,14 @@ def environment() -> Environment:
 def render(row: Row, facts: dict[str, Any]) -> Message:
     """A queued message with the facts of its template. Raises a permanent `TransportError` where it can't be made."""
     try:
-        text = environment().get_template(f"{row['template']}.{row['channel']}.txt")
-        context = _readable(facts, row["locale"])
-        written = text.render(context).strip()
+        text, language = _template(f"{row['template']}.{row['channel']}.txt", row["locale"])
+        written = text.render(_readable(facts, language)).strip()
         if row["channel"] != Channel.EMAIL:
             return Message(row["dedupe_key"], row["recipient"], " ".join(written.split()))
         head, _, body = written.partition("\n")
         subject, body = " ".join(head.removeprefix("Subject:").split()), re.sub(r"\n{3,}", "\n\n", body.strip())
-        html = environment().get_template("mail.html").render(subject=subject, paragraphs=body.split("\n\n"))
+        frame = environment().get_template("mail.html")
+        html = frame.render(subject=subject, paragraphs=body.split("\n\n"), language=_primary(language))
     except (TemplateError, ValueError, LookupError) as problem:
         raise TransportError(f"it can't be written: {type(problem).__name__} {problem}", permanent=True) from problem
     shop = facts.get("shop")
@@ -52,6 +55,24 @@ def render(row: Row, facts: dict[str, Any]) -> Message:
         sender=shop.name if shop else "", reply_to=shop.email if shop else "",
         unsubscribe=facts.get("unsubscribe", ""),
     )  # fmt: skip
+
+
+def _template(name: str, tag: str) -> tuple[Template, str]:
+    """A template in the language of a tag, else in English; and the tag of the language that it is in."""
+    language = _primary(tag)
+    if language != "en" and f"{language}/{name}" in _names():
+        return environment().get_template(f"{language}/{name}"), tag
+    # Dates and amounts then speak English too: half a sentence is nobody's language.
+    return environment().get_template(name), tag if language == "en" else "en"
+
+
+def _primary(tag: str) -> str:
+    return tag.replace("_", "-").partition("-")[0]
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(environment().list_templates())
 
 
 def _readable(facts: dict[str, Any], language: str) -> dict[str, Any]:

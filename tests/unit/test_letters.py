@@ -73,9 +73,11 @@ def test_every_template_can_be_written() -> None:
     for name in environment().list_templates():
         if name.count(".") < 2:
             continue
-        template, channel, _ = name.split(".")
+        path, channel, _ = name.split(".")
+        folder, _, template = path.rpartition("/")
         facts = OTHER_FACTS.get(template) or booking()
-        message = written(template, facts, Channel(channel))
+        message = written(template, facts, Channel(channel), folder or "en")
+        assert f'lang="{folder or "en"}"' in message.html or channel == "sms"
         assert message.text.strip()
         assert "{" not in message.text + message.html + message.subject, name
         if channel == "email":
@@ -94,6 +96,40 @@ def test_a_confirmation_tells_what_when_where_and_how_much() -> None:
     assert (message.sender, message.reply_to) == ("Main & Sons", "s@x.com")
     assert f'<a href="{LINK}">' in message.html
     assert "Main &amp; Sons" in message.html
+
+
+def test_what_customers_read_is_there_in_every_language_of_the_booking_pages() -> None:
+    heard = {f"{template}.{channel}.txt" for template, channel in queued_by_bookings()}
+    heard |= {"booking_rescheduled.email.txt", "find_booking.email.txt"}
+    names, pages = environment().list_templates(), Path(reviva.__file__).parent / "web/booking"
+    languages = {path.stem.removeprefix("words_") for path in pages.glob("words_*.js")} - {"en"}
+    assert languages == {"de", "fr"}
+    assert {name for name in names if name.startswith(tuple(f"{each}/" for each in languages))} == {
+        f"{language}/{name}" for language in languages for name in {*heard, "booking.txt"}
+    }
+    for language in languages:
+        for name in heard:
+            template, channel, _ = name.split(".")
+            facts = OTHER_FACTS.get(template) or booking(unsubscribe="https://x.com/u")
+            own, english = (written(template, facts, Channel(channel), tag) for tag in (language, "en"))
+            said = {*english.subject.splitlines(), *english.text.splitlines()} - {""}
+            kept = {LINK, "Acme One: Screen", "Main & Sons", "1 High St", "https://x.com/u"}
+            assert not (said - kept) & {*own.subject.splitlines(), *own.text.splitlines()}, name
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        ("de-AT", ("Guten Tag Ada,", "Mittwoch, 1. Juli 2026, 10:30", "£\u00a099,00", 'lang="de"')),
+        ("fr", ("Bonjour Ada,", "mercredi 1 juillet 2026, 10:30", "99,00\u00a0£", 'lang="fr"')),
+        ("en-US", ("Hello Ada,", "Wednesday, July 1, 2026, 10:30", "£99.00", 'lang="en"')),
+        ("es", ("Hello Ada,", "Wednesday, 1 July 2026, 10:30", "£99.00", 'lang="en"')),
+        ("d\0e", ("Hello Ada,", "Wednesday, 1 July 2026, 10:30", "£99.00", 'lang="en"')),
+    ],
+)
+def test_a_mail_is_in_one_language_its_dates_and_amounts_too(language: str, parts: tuple[str, ...]) -> None:
+    message = written("booking_confirmed", booking(), locale=language)
+    assert [part for part in parts if part not in message.text + message.html] == []
 
 
 def test_what_is_missing_leaves_no_gap() -> None:
