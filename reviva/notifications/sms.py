@@ -15,8 +15,8 @@ from reviva.notifications.deadline import Deadline
 from reviva.notifications.mail import SECONDS
 from reviva.notifications.message import Message, TransportError
 
-_AGAIN = (408, 429)
-"""Refusals that are about the moment and not about the message."""
+_AGAIN = (401, 402, 403, 407, 408, 429)
+"""Refusals that are about the moment or the shop's account, whose credit may be used up, and not about the message."""
 
 
 class Sms:
@@ -32,7 +32,7 @@ class Sms:
             self.headers |= make_headers(basic_auth=f"{unquote(parts.username)}:{unquote(parts.password or '')}")
 
     def send(self, message: Message) -> None:
-        """Raises `TransportError`; permanent for 3xx and 4xx but 408 and 429."""
+        """Raises `TransportError`; permanent for 3xx and 4xx but those in `_AGAIN`."""
         body = orjson.dumps({"to": message.recipient, "text": message.text})
         deadline = Deadline(self.seconds)
         connection = (_Secure if self.secure else _Plain)(self.host, self.port, timeout=self.seconds)
