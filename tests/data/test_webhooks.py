@@ -198,16 +198,17 @@ def test_what_is_not_taken_is_sent_again_under_the_same_id(
     assert services.webhooks.get(made["id"])["failing_since"] is None
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_a_receiver_that_asks_for_peace_gets_it_for_everything(
-    services: Services, dispatcher: WebhookDispatcher, other: Receiver, travel: Travel, status: int
-) -> None:
+@pytest.mark.parametrize(("status", "days", "hours"), [(429, 1 / 24, 1), (503, 1 / 24, 1), (503, 9, 6)])
+def test_a_receiver_that_asks_for_peace_gets_it_for_everything_six_hours_at_most(
+    services: Services, dispatcher: WebhookDispatcher, other: Receiver, travel: Travel,
+    status: int, days: float, hours: int,
+) -> None:  # fmt: skip
     services.webhooks.add(COMMAND, other.url)
     happens(services)
-    other.status, other.headers = status, {"Retry-After": "3600"}
+    other.status, other.headers = status, {"Retry-After": f"{days * 86400:.0f}"}
     assert tell(dispatcher) == 1
     happens(services)
-    travel(minutes=59)
+    travel(hours=hours, minutes=-1)
     assert tell(dispatcher) == 0
     other.status = 200
     travel(minutes=2)
