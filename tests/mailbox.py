@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from email.message import EmailMessage
 from typing import Any, cast
 
 import orjson
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.stranger import Quiet, serving
 
@@ -24,6 +25,10 @@ class Mailbox:
         self.mails: list[EmailMessage] = []
         self.at_recipient = self.at_end = "250 OK"
         self.arrived = threading.Event()
+        self.encrypted: list[bool] = []
+        """Whether each mail came over TLS."""
+        self.logins: list[tuple[str, str]] = []
+        """Names and passwords."""
         self.port = 0
 
     @property
@@ -44,6 +49,7 @@ class Mailbox:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = cast(bytes, envelope.content)
         self.mails.append(cast(EmailMessage, message_from_bytes(content, policy=policy.default)))
+        self.encrypted.append(server.transport is not None and bool(server.transport.get_extra_info("sslcontext")))
         self.arrived.set()
         if self.at_end == "drop":
             assert server.transport is not None
@@ -52,15 +58,23 @@ class Mailbox:
             await asyncio.sleep(3600)
         return self.at_end
 
+    def admit(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+        """Lets everybody in."""
+        known = cast(LoginPassword, given)
+        self.logins.append((known.login.decode(), known.password.decode()))
+        return AuthResult(success=True)
+
 
 @contextmanager
-def mailbox() -> Iterator[Mailbox]:
+def mailbox(starttls: ssl.SSLContext | None = None, tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
+    """A server that offers to go over to TLS, or that speaks it from the start, or that does not know it."""
     box, loop = Mailbox(), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     # Not aiosmtpd's controller, which can't be told to take any free port. In its own thread from the start: the thread
     # of a test with a browser has a loop already.
-    made = loop.create_server(lambda: SMTP(box, hostname="localhost", loop=loop), "127.0.0.1", 0)
+    how: Any = {"tls_context": starttls, "authenticator": box.admit, "auth_require_tls": False}
+    made = loop.create_server(lambda: SMTP(box, hostname="localhost", loop=loop, **how), "127.0.0.1", 0, ssl=tls)
     server = asyncio.run_coroutine_threadsafe(made, loop).result()
     box.port = server.sockets[0].getsockname()[1]
     try:

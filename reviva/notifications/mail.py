@@ -139,7 +139,19 @@ class _Server(smtplib.SMTP):
         if mail.user and not secure and mail.host not in _HERE:
             raise smtplib.SMTPException("the server offers no TLS, and the password does not go without")
         if mail.user and mail.password:
-            self.login(mail.user, mail.password)
+            self.login(_Utf8(mail.user), _Utf8(mail.password))
+
+    def auth_plain(self, challenge: Any = None) -> str:
+        """As RFC 4616 says, in UTF-8."""
+        return _Utf8(super().auth_plain(challenge))
+
+
+class _Utf8(str):
+    """Text that is UTF-8 also where smtplib asks for ASCII, which a password need not be."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Its bytes, whatever encoding was asked for."""
+        return super().encode("utf-8", errors)
 
 
 def plain(address: str) -> str:

@@ -1,0 +1,80 @@
+"""Passwords and mails on their way to the mail server: encrypted, and to nobody who only poses as it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any
+
+import pytest
+
+from reviva.notifications.mail import Mail
+from reviva.notifications.message import Message, TransportError
+from tests.mailbox import Mailbox, mailbox
+from tests.receiver import authority
+
+HOST = "mail.example"
+LOGIN = "me%40x.com:p%C3%A4ss@"
+
+
+@pytest.fixture(autouse=True)
+def _dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """HOST is this machine."""
+    look_up = socket.getaddrinfo
+
+    def answer(host: Any, *more: Any, **how: Any) -> Any:
+        return look_up("127.0.0.1" if host == HOST else host, *more, **how)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+
+
+def certified(name: str = HOST) -> ssl.SSLContext:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(name).configure_cert(tls)
+    return tls
+
+
+def send(box: Mailbox, scheme: str = "smtp", login: str = "", host: str = HOST, trusting: bool = True) -> None:
+    mail = Mail(f"{scheme}://{login}{host}:{box.port}?from=s@x.com", seconds=5)
+    if trusting:
+        authority().configure_trust(mail.tls)
+    mail.send(Message("k", "a@x.com", "text", "subject", "<p>html</p>"))
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_a_password_goes_encrypted_to_the_server_that_it_is_for(scheme: str) -> None:
+    with mailbox(certified()) if scheme == "smtp" else mailbox(tls=certified()) as box:
+        send(box, scheme, LOGIN)
+        assert box.logins == [("me@x.com", "päss")]
+        assert box.encrypted == [True]
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+@pytest.mark.parametrize(("name", "trusting"), [("other.example", True), (HOST, False)])
+def test_it_goes_to_nobody_who_only_poses_as_that_server(scheme: str, name: str, trusting: bool) -> None:
+    with mailbox(certified(name)) if scheme == "smtp" else mailbox(tls=certified(name)) as box:
+        with pytest.raises(TransportError, match="CERTIFICATE") as refused:
+            send(box, scheme, LOGIN, trusting=trusting)
+        assert not refused.value.permanent
+        assert box.logins == []
+        assert box.mails == []
+
+
+def test_it_goes_in_clear_to_this_machine_only() -> None:
+    with mailbox() as box:
+        with pytest.raises(TransportError, match="no TLS") as refused:
+            send(box, login=LOGIN)
+        assert not refused.value.permanent
+        assert box.logins == []
+        assert box.mails == []
+        send(box, login=LOGIN, host="localhost")
+        assert box.logins == [("me@x.com", "päss")]
+
+
+def test_without_a_password_a_mail_is_encrypted_where_that_is_offered_whoever_certified_it() -> None:
+    with mailbox(certified("other.example")) as box:
+        send(box, trusting=False)
+        assert (box.logins, box.encrypted) == ([], [True])
+    with mailbox() as box:
+        send(box)
+        assert (box.logins, box.encrypted) == ([], [False])
