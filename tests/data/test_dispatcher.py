@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -24,7 +25,7 @@ from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST, backoff
 from reviva.services.letter import FLOODED
 from tests.mailbox import Gateway, Mailbox, gateway, mailbox
-from tests.people import make_booking, services_over
+from tests.people import COMMAND, make_booking, services_over
 
 REFERENCE = "RV-AAAA2222"
 S = NotificationStatus
@@ -257,6 +258,19 @@ def test_two_dispatchers_send_each_message_once(
     assert all(taken), "each of them had a share"
     assert len(box.ids) == len(box.mails) == 200
     assert services.login.notifications.count(Notification.status == S.SENT, Notification.attempts == 1) == 200
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_with_nothing_to_send_nobody_asks_for_the_only_writers_lock(
+    services: Services, dispatcher: Dispatcher, database_url: str
+) -> None:
+    queue(services, "later", due_at=clock.now() + timedelta(hours=1))
+    services.webhooks.add(COMMAND, "https://hooks.example/")
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert drain(dispatcher) == 0
+        assert not services.webhook_deliveries.fan_out()
+        assert services.webhook_deliveries.claim() is None
 
 
 def test_a_channel_without_a_transport_goes_to_the_log_without_its_secret(
