@@ -108,6 +108,16 @@ def test_what_fails_for_now_is_sent_again_with_the_same_id(
     assert set(box.ids.values()) == {2}
 
 
+def test_a_server_without_international_addresses_gets_those_whose_domain_alone_is(
+    services: Services, dispatcher: Dispatcher, box: Mailbox
+) -> None:
+    known, unknown = queue(services, "a", to="ann@müller.example"), queue(services, "b", to="ännchen@müller.example")
+    drain(dispatcher)
+    assert [mail["To"] for mail in box.mails] == ["ann@xn--mller-kva.example"]
+    assert (stored(services, known).status, stored(services, unknown).status) == (S.SENT, S.DEAD)
+    assert stored(services, unknown).last_error == "the server takes no such address"
+
+
 @pytest.mark.parametrize("place", ["at_recipient", "at_end"])
 def test_what_is_refused_for_good_is_dead_at_once(
     services: Services, dispatcher: Dispatcher, box: Mailbox, place: str

@@ -35,7 +35,8 @@ def test_a_mail_server_is_read_from_its_url() -> None:
     mail = Mail("smtps://me%40x.com:p%2Fw@mail.example?from=Shop%20<shop+a@x.com>")
     assert (mail.host, mail.port, mail.secure) == ("mail.example", 465, True)
     assert (mail.user, mail.password, mail.name, mail.address) == ("me@x.com", "p/w", "Shop", "shop+a@x.com")
-    assert Mail("smtp://me%40x.com:pw@h").address == "me@x.com"
+    bare = Mail("smtp://me%40x.com:pw@h")
+    assert (bare.address, bare.port, bare.seconds) == ("me@x.com", 25, 30)
 
 
 def test_only_what_is_set_has_a_transport() -> None:
