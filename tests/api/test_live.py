@@ -12,8 +12,9 @@ from simple_websocket import ConnectionClosed
 from simple_websocket import ConnectionError as Refused
 
 from reviva import clock
+from reviva.errors import DatabaseUnavailable
 from reviva.models.user import Role
-from reviva.realtime import hub
+from reviva.realtime import hub, session
 from reviva.services import live
 from tests.api.people import MINE, THEIRS, Town, build_town
 from tests.live import Deaf, Front, listen, listening
@@ -125,6 +126,23 @@ def test_who_missed_too_much_is_told_to_load_anew(
         assert town.services.live.events.bounds() == (new, new)
     assert listen(front.url, town.token(MINE), since=ids[2]).until(new)[-1]["type"] == "test"
     assert listen(front.url, town.token(MINE), since=ids[1]).next()["type"] == "live.reset"
+
+
+@pytest.mark.parametrize("asked", ["recent", "missed"])
+def test_while_the_database_is_away_whoever_comes_is_told_to_come_again_soon(
+    town: Town, front: Front, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    def away(*about: Any) -> Any:
+        raise DatabaseUnavailable
+
+    token = town.token(MINE)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "BEGIN", 0.1)
+        patched.setattr(town.services.live, asked, away)
+        assert listen(front.url, token, since=0).end() == 1013
+    assert ended(town, front) == [(1013, "the database is away: try again soon")]
+    id = happen(town, f"booking:{MINE}")
+    assert listen(front.url, token, since=id - 1).next()["id"] == id
 
 
 def test_a_bad_token_is_told_in_a_way_that_pages_can_see(town: Town, front: Front) -> None:

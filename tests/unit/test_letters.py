@@ -179,6 +179,8 @@ def test_a_mail_has_both_forms_and_one_id_for_its_key() -> None:
     first, again = (mail.compose(written("booking_ready", booking())) for _ in range(2))
     assert first["Message-ID"] == again["Message-ID"]
     assert re.fullmatch(r"<[0-9a-f]{40}@example\.com>", first["Message-ID"])
+    assert first["Auto-Submitted"] == "auto-generated", "so that nobody's absence is answered to it"
+    assert abs(first["Date"].datetime - datetime.now(UTC)) < timedelta(minutes=1)
     sender = first["From"].addresses[0]
     assert (sender.display_name, sender.addr_spec) == ("Main & Sons", "shop+mails@example.com")
     assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/html"]
