@@ -239,12 +239,35 @@ def test_who_talks_too_much_is_cut_off(town: Town, front: Front) -> None:
     assert ended(town, front)[0] == (1008, "too many messages")
 
 
+def test_who_stays_for_long_may_go_on_talking(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, ping = threading.Event(), session.Websocket.ping
+
+    def counted(websocket: session.Websocket) -> None:
+        asked.set()
+        ping(websocket)
+
+    monkeypatch.setattr(session.Websocket, "ping", counted)
+    with listening(town.services, ping=0.3) as front:
+        ear = listen(front.url, town.token(MINE))
+        for _ in range(3):
+            for _ in range(session.MOST_HEARD // 2):
+                ear.send('{"type": "ping"}')
+                assert ear.next()["type"] == "live.pong"
+            asked.clear()
+            assert asked.wait(5)
+        ear.close()
+
+
 def test_a_ping_tells_from_where_to_come_back(town: Town, front: Front) -> None:
     newest = happen(town, f"booking:{THEIRS}")
     ear = listen(front.url, town.token(MINE))
     ear.send('{"type": "ping"}')
     told = ear.next()
     assert (told["type"], told["id"]) == ("live.pong", newest)
+    newest = happen(town, f"booking:{THEIRS}")
+    until(lambda: front.live.hub.position == newest)
+    ear.send('{"type": "ping"}')
+    assert ear.next()["id"] == newest, "what is not theirs to hear need not be gone through again"
     ear.close()
     assert ended(town, front) == [(1000, "closed by the client")]
 
