@@ -9,6 +9,8 @@ from typing_extensions import TypedDict  # pydantic describes no other on this P
 
 WHOLE: Final = 10_000
 """Basis points of one whole: 10,000 is 100 %."""
+MOST: Final = 10**12
+"""The highest price of one repair, in minor units: the bound keeps every sum of a booking inside its column."""
 
 _NO_DIGITS: Final = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _THREE_DIGITS: Final = "BHD IQD JOD KWD LYD OMR TND"

@@ -186,13 +186,16 @@ def _had_by(user: int | None) -> Any:
 
 
 def adding(columns: tuple[str, ...]) -> Statement:
-    """INSERT of a booking unless its reference is taken."""
+    """INSERT of a booking unless its reference is taken.
+
+    Of nothing else: SQLite's OR IGNORE would pass over a column's CHECK too, and another reference be tried for ever.
+    """
     if columns not in _ADDING:
         fields = [B._meta.combined[column] for column in columns]
         _ADDING[columns] = Statement(
             lambda: (
                 B.insert({field: Param(field.column_name, field) for field in fields})
-                .on_conflict_ignore()
+                .on_conflict(action="NOTHING", conflict_target=[B.reference])
                 .returning(B.id)
             )
         )

@@ -17,7 +17,7 @@ from reviva.errors import Invalid
 from reviva.models.booking import Urgency
 from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
-from reviva.money import WHOLE, share
+from reviva.money import MOST, WHOLE, share
 from reviva.repositories.pricing import RuleRepository
 from reviva.signing import Signer
 
@@ -132,7 +132,7 @@ def in_time(rule: Row, now: datetime) -> bool:
 
 
 def effect(rule: Row, price: int) -> int:
-    """How far a rule moves a price, in minor units; never below zero."""
+    """How far a rule moves a price, in minor units; never below zero, nor above the highest that there is."""
     value = rule["value"]
     match RuleKind(rule["kind"]):
         case RuleKind.PERCENT:
@@ -147,7 +147,7 @@ def effect(rule: Row, price: int) -> int:
             change = max(0, value - price)
         case RuleKind.MAXIMUM:
             change = min(0, value - price)
-    return int(max(change, -price))
+    return int(max(min(change, MOST - price), -price))
 
 
 class PricingService:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reviva.money import MOST, WHOLE
 from tests.api.staffed import MANAGER, MONDAY, audited, faults, quoted, staffed
 from tests.api.wsgi import Client
 
@@ -50,6 +51,18 @@ def test_a_new_rule_moves_the_next_quote_and_is_in_the_audit(client: Client) -> 
     (row,) = audited(client, "pricing_rule")
     assert (row["action"], row["entity_id"], row["before"]) == ("pricing_rule.create", str(made["id"]), None)
     assert row["after"]["value"] == 1_000
+
+
+def test_a_price_that_rules_drive_up_stays_one_that_can_be_booked(client: Client) -> None:
+    for _ in range(7):
+        add(client, kind="multiplier", value=100 * WHOLE)
+    assert quoted(client) == MOST
+    order = {
+        "model": "apple-one", "repairs": ["screen", "battery"], "starts_at": "2026-03-03T10:00:00Z",
+        "customer": {"name": "Ann", "email": "ann@example.com"},
+    }  # fmt: skip
+    status, booked = client.send("POST", "/api/bookings", order)
+    assert (status, booked["total"]["amount"]) == (201, 2 * MOST)
 
 
 def test_a_change_takes_only_what_was_sent_and_says_what_was_before(client: Client) -> None:

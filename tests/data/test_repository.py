@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from peewee import Database, fn
+from peewee import Database, IntegrityError, fn
 
 from reviva.errors import Conflict, Invalid, NotFound, VersionConflict
 from reviva.models import User
 from reviva.paging import ListQuery
 from reviva.repositories import page
+from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.user import UserRepository
 from tests.people import make_booking, services_over
@@ -46,6 +47,16 @@ def test_a_row_is_made_found_changed_and_removed(users: UserRepository) -> None:
     users.delete(made.id)
     assert users.find(User.id == made.id) is None
     assert (users.count(), users.exists()) == (0, False)
+
+
+def test_another_reference_is_tried_where_one_is_taken_and_for_nothing_else(database: Database) -> None:
+    bookings = BookingRepository(database)
+    row = bookings.get(make_booking(services_over(database), "RV-00000001", None, status="draft")).__data__
+    kept = {name: row[name] for name in ("status", "currency", "created_at", "updated_at")}
+    kept |= {"shop_id": row["shop"], "model_id": row["model"]}
+    assert bookings.add(**kept, reference="RV-00000001") is None
+    with pytest.raises(IntegrityError):
+        bookings.add(**kept, reference="RV-00000002", total=10**15 + 1)
 
 
 def test_what_is_not_there_is_said_by_its_noun(users: UserRepository) -> None:
