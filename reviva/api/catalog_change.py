@@ -9,28 +9,19 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Currency, Line, MoneyAmount, Name, Notes, Slug, parse_plain
+from reviva.api.fields import Body, Currency, Line, MoneyAmount, Name, Notes, Slug
 from reviva.api.version import UNSENT, Version, sent, unsent
 from reviva.database.statement import Row
 from reviva.models.catalog import Tier
 from reviva.services.booking_view import money
-
-
-def _spec(value: Any) -> Any:
-    for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, str) and len(each) <= 200:
-            parse_plain(each)
-        elif not isinstance(each, int) or abs(each) > 10**9:
-            raise PydanticCustomError("spec", "must be short text, a number, true or false, or a list of them")
-    return value
-
+from reviva.spelling import parse_spec
 
 Position = Annotated[int, Field(ge=-(10**6), le=10**6, description="Where it stands in lists.")]
 Words = Annotated[list[Annotated[str, Line(100)]], Field(max_length=50)]
 ShortMinutes = Annotated[int, Field(ge=1, le=10_080)]
 Year = Annotated[int, Field(ge=1970, le=2100)]
 AnyTier = Annotated[Tier, Field(strict=False)]
-Spec = Annotated[Any, AfterValidator(_spec), WithJsonSchema({"description": "Text, a number, or a list of them."})]
+Spec = Annotated[Any, AfterValidator(parse_spec), WithJsonSchema({"description": "Text, a number, or a list of them."})]
 Specs = Annotated[dict[Annotated[str, Line(50)], Spec], Field(max_length=50)]
 
 

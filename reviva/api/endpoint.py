@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from reviva.api.call import Call, Handler
-from reviva.api.fields import parse_id, parse_reference, parse_slug
+from reviva.api.fields import parse_id, parse_reference
 from reviva.api.ratelimit import Rate
 from reviva.api.render import to_json
 from reviva.errors import Invalid
+from reviva.spelling import parse_slug
 
 PATH_PARAMETERS = {
     "id": parse_id, "delivery": parse_id, "reference": parse_reference, "slug": parse_slug, "category": parse_slug,

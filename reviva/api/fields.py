@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 from annotated_types import GroupedMetadata
@@ -18,24 +18,23 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from reviva import places
+from reviva.money import MOST
+from reviva.spelling import SLUG, parse_instant, parse_plain, parse_slug
 
 BIGGEST_ID: Final = 2**63 - 1
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE = re.compile(rf"RV-[{_CROCKFORD}]{{8}}")
 _MISREAD = str.maketrans("OIL", "011")
-_SLUG = re.compile(r"[a-z0-9]+(?:[-_.+][a-z0-9]+)*")
 
-SLUG_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{_SLUG.pattern}$", "maxLength": 100}
+SLUG_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{SLUG.pattern}$", "maxLength": 100}
 ID_SCHEMA: Final[dict[str, Any]] = {"type": "integer", "minimum": 1, "maximum": BIGGEST_ID}
 REFERENCE_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": f"^{_REFERENCE.pattern}$"}
 """As we write it; more is understood."""
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _UNENCODED = re.compile(r" (?=\d\d:\d\d\Z)", re.ASCII)
 """What becomes of the `+` of an offset in a query where nobody percent-encodes it."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _INTEGER = re.compile(r"-?\d{1,19}", re.ASCII)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _CONTROL_BUT_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?:\s?(?:x|ext\.?)\s?\d{1,6})?", re.ASCII)
 
@@ -131,20 +130,6 @@ class Commas(GroupedMetadata):
         yield AfterValidator(_unrepeated)
 
 
-def parse_slug(value: str) -> str:
-    """A slug as it is; raises ValueError for anything else."""
-    if len(value) > 100 or not _SLUG.fullmatch(value):
-        raise PydanticCustomError("slug", "must be lower-case letters, digits and hyphens")
-    return value
-
-
-def parse_plain(value: str) -> str:
-    """Any text without control characters, as it is; raises ValueError."""
-    if _CONTROL.search(value):
-        raise PydanticCustomError("control_character", "must not contain control characters")
-    return value
-
-
 def parse_id(value: str) -> int:
     """A number from 1 to 2^63 - 1; raises ValueError for anything else."""
     if not _INTEGER.fullmatch(value) or not 1 <= int(value) <= BIGGEST_ID:
@@ -161,20 +146,6 @@ def parse_reference(value: str) -> str:
     return reference
 
 
-def parse_instant(value: Any) -> datetime:
-    """RFC 3339 with its offset, to an instant in UTC; raises ValueError."""
-    if isinstance(value, datetime) and value.tzinfo:
-        return value.astimezone(UTC)
-    try:
-        if isinstance(value, str) and _INSTANT.fullmatch(value):
-            instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
-            if MINYEAR < instant.year < MAXYEAR:  # else some shop's clock would show a year that there is not
-                return instant
-    except (ValueError, OverflowError):
-        pass
-    raise PydanticCustomError("instant", "must be a time with its offset, such as 2026-03-01T09:30:00+01:00")
-
-
 def parse_moment(value: str) -> date:
     """An instant, or a day alone: a `date` that is no `datetime`. Raises ValueError."""
     with suppress(PydanticCustomError):
@@ -186,7 +157,7 @@ def parse_moment(value: str) -> date:
 
 
 def parse_appointment(value: Any) -> datetime:
-    """The same, but with the offset that was written: it tells which wall time was meant. Raises ValueError."""
+    """An instant, but with the offset that was written: it tells which wall time was meant. Raises ValueError."""
     instant = parse_instant(value)
     return datetime.fromisoformat(value.upper()) if isinstance(value, str) else instant
 
@@ -284,8 +255,8 @@ Email = Annotated[
     str, Field(max_length=254), AfterValidator(parse_email), WithJsonSchema({"type": "string", "format": "email"})
 ]
 Phone = Annotated[str, Field(max_length=40), AfterValidator(_plain), AfterValidator(_phone)]
-MoneyAmount = Annotated[int, Field(ge=0, le=10**12)]
-"""Minor units; the bound keeps every sum of a booking far inside 64 bits."""
+MoneyAmount = Annotated[int, Field(ge=0, le=MOST)]
+"""Minor units."""
 
 QueryId = Annotated[Id, BeforeValidator(_integer)]
 QueryIdOrNone = Annotated[

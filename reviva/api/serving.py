@@ -15,7 +15,7 @@ from reviva.api.body import empty_query, parse_body, parse_query, read_body
 from reviva.api.call import Answer, Authenticate, Call
 from reviva.api.client import AllowOrigin
 from reviva.api.endpoint import PATH_PARAMETERS, Endpoint
-from reviva.api.fields import Query, parse_plain
+from reviva.api.fields import Query
 from reviva.api.metrics import RouteMetrics
 from reviva.api.problem import ConnectionLost, looks_lost
 from reviva.api.ratelimit import Limiter
@@ -24,6 +24,7 @@ from reviva.api.version import answered
 from reviva.database.units import retrying
 from reviva.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from reviva.identity import household
+from reviva.spelling import parse_plain
 
 SESSION_COOKIE = "reviva_session"
 MOST_OF_TOKEN = 64

@@ -205,6 +205,8 @@ def parsed(kind: str, lines: Iterable[str]) -> Iterator[tuple[int, Row | str]]:
         except csv.Error as problem:
             yield counted.fault(problem)
             continue
+        if not any(row.values()):
+            continue  # a spreadsheet writes the separators of its empty lines
         try:
             yield counted.number, exchange_rows.read(KINDS[kind], row)
         except ValueError as problem:

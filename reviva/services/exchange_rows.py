@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from reviva import clock, places
 from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
+from reviva.money import MOST
 from reviva.services.pricing import Conditions
+from reviva.spelling import parse_instant, parse_plain, parse_slug, parse_spec
 from reviva.validation import misfits
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of something to run."""
-MOST: Final = 10**15
 NO_UTF8: Final = "is not in UTF-8: save the file as UTF-8 (in a spreadsheet: “CSV UTF-8”), and import that"
 
 
@@ -56,22 +56,10 @@ def written(value: Any) -> str | int:
     return guarded(str(value))
 
 
-def _plain(text: str) -> str:
-    if any(ord(letter) < 32 or ord(letter) == 127 for letter in text):
-        raise ValueError("must not contain control characters")
-    return text
-
-
 def _currency(code: str) -> str:
     if code not in places.currencies():
         raise ValueError("must be an ISO 4217 currency such as GBP")
     return code
-
-
-def _slug(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
-        raise ValueError("must be lower-case letters and digits, with single hyphens between them")
-    return text
 
 
 def _json(cell: Any) -> Any:
@@ -81,10 +69,16 @@ def _json(cell: Any) -> Any:
         raise ValueError("is not JSON") from None
 
 
-Slug = Annotated[str, Field(max_length=100), AfterValidator(_slug)]
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_plain)]
-Texts = Annotated[list[Text], BeforeValidator(_json), Field(max_length=100)]
+Slug = Annotated[str, AfterValidator(parse_slug)]
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(parse_plain)]
+Word = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(parse_plain)]
+Words = Annotated[list[Word], BeforeValidator(_json), Field(max_length=50)]
+SpecName = Annotated[str, Field(min_length=1, max_length=50), AfterValidator(parse_plain)]
+Specs = Annotated[
+    dict[SpecName, Annotated[Any, AfterValidator(parse_spec)]], BeforeValidator(_json), Field(max_length=50)
+]
 JSON = Annotated[dict[str, Any], BeforeValidator(_json)]
+Instant = Annotated[datetime, BeforeValidator(parse_instant)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Minutes = Annotated[int, Field(ge=1, le=10_080)]
 
@@ -102,9 +96,9 @@ class ModelRow(_Row):
     name: Text
     year: Annotated[int, Field(ge=1970, le=2100)]
     tier: Tier
-    model_numbers: Texts = []
-    aliases: Texts = []
-    specs: JSON = {}
+    model_numbers: Words = []
+    aliases: Words = []
+    specs: Specs = {}
     active: bool = True
 
 
@@ -126,8 +120,8 @@ class RuleRow(_Row):
     conditions: JSON = {}
     stops: bool = False
     active: bool = True
-    valid_from: AwareDatetime | None = None
-    valid_to: AwareDatetime | None = None
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
 
 
 def read(kind: type[BaseModel], row: Mapping[str | None, Any]) -> dict[str, Any]:

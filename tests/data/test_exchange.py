@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from reviva.database.connection import open_database
 from reviva.errors import Invalid
 from reviva.models import Booking, DeviceModel
+from reviva.money import MOST
 from reviva.paging import ListQuery
 from reviva.services import Services, exchange_rows
 from reviva.services.catalog_change import STAYS
@@ -72,6 +74,36 @@ def test_what_goes_out_comes_in_again_and_changes_nothing(services: Services, ki
     assert outcome.read == len(text.splitlines()) - 1
 
 
+def test_whatever_the_api_takes_goes_out_and_comes_in_again(services: Services) -> None:
+    catalog, pricing = services.catalog_changes, services.pricing_changes
+    catalog.add_brand(COMMAND, slug="b_1.x+y", name="B")
+    catalog.add_category(COMMAND, slug="c_1", name="C")
+    catalog.add_repair(COMMAND, category="c_1", slug="r.1", name="R", minutes=30)
+    specs = {"inches": 6.1, "=k": "=v", "5g": True, "storage": [64, 128]}
+    catalog.add_model(
+        COMMAND, brand="b_1.x+y", category="c_1", slug="m_1.x", name="='M", year=2024, tier="mid", specs=specs,
+        aliases=["=a", "b,c"], model_numbers=["+1"],
+    )  # fmt: skip
+    services.price_changes.replace(
+        COMMAND, "m_1.x", None, "KWD", [{"repair": "r.1", "amount": MOST, "currency": None, "minutes": 7}]
+    )
+    pricing.set_factor(COMMAND, "f_1.x", None, 9_000, None)
+    rule = {"name": "-1", "kind": "factor", "value": 1, "priority": 1, "factor": "f_1.x", "stops": False}
+    rule |= {"conditions": {"brand": ["b_1.x+y"]}, "active": True, "valid_to": None}
+    pricing.add(COMMAND, **rule, valid_from=datetime(2026, 3, 1, 9, 30, 0, 123456, UTC))
+    for kind, own in (("models", "m_1.x"), ("prices", "m_1.x"), ("rules", "f_1.x")):
+        before = exported(services, kind)
+        text = "".join(line for n, line in enumerate(before.splitlines(True)) if n == 0 or own in line)
+        outcome, told = imported(services, kind, text)
+        assert (outcome.counts["unchanged"], told) == (1, {})
+        assert exported(services, kind) == before
+
+
+def test_an_empty_line_of_a_spreadsheet_is_no_row(services: Services) -> None:
+    outcome, told = imported(services, "models", MODELS + "\n,,,,,\na1,phone,apple,A 1,2024,mid\n,,,,,\n")
+    assert (outcome.read, outcome.counts["created"], told) == (1, 1, {})
+
+
 def test_prices_are_added_changed_and_left(services: Services) -> None:
     lines = exported(services, "prices").splitlines(True)[:4]
     first = lines[1].split(",")
@@ -86,8 +118,9 @@ def test_prices_are_added_changed_and_left(services: Services) -> None:
     ]
 
 
+NO_TIME = r"must be a time with its offset, such as 2026-03-01T09:30:00\+01:00"
 BAD_CELLS = {
-    "category": ("A b", "must be lower-case letters and digits, with single hyphens between them"),
+    "category": ("A b", "must be lower-case letters, digits and hyphens"),
     "brand": ("", "is missing"),
     "name": ("x" * 201, "must have at most 200 characters"),
     "year": ("1e3", "must be a whole number"),
@@ -109,13 +142,34 @@ def test_each_fault_of_a_row_is_said_in_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("specs", "said"),
+    [
+        ('{"a": {"b": 1}}', r"specs\.a: must be short text, a number, true or false, or a list of them"),
+        ('{"a": null}', r"specs\.a: must be short text, a number, true or false, or a list of them"),
+        ('{"a": "\\u0000"}', r"specs\.a: must not contain control characters"),
+        (json.dumps({"k" * 51: 1}), r"specs\.k+\.\[key\]: must have at most 50 characters"),
+        (json.dumps({f"k{n}": 1 for n in range(51)}), "specs: must have at most 50 entries"),
+    ],
+)
+def test_specs_are_those_that_the_api_takes(specs: str, said: str) -> None:
+    row = {"slug": "a", "category": "phone", "brand": "apple", "name": "A", "year": "2024", "tier": "mid"}
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        exchange_rows.read(ModelRow, row | {"specs": specs})
+    fine = {"inches": 6.1, "storage": [64, 128], "chip": "A15", "5g": True}
+    assert exchange_rows.read(ModelRow, row | {"specs": json.dumps(fine)})["specs"] == fine
+
+
+@pytest.mark.parametrize(
     ("column", "cell", "said"),
     [
         ("id", "0", "must be at least 1"),
         ("priority", "1000001", "must be at most 1000000"),
         ("value", "1.5", "must be a whole number"),
-        ("valid_from", "soon", "must be a time such as 2027-03-01T09:00:00Z"),
-        ("valid_to", "2027-03-01T09:00:00", "must be a time such as 2027-03-01T09:00:00Z"),
+        ("valid_from", "soon", NO_TIME),
+        ("valid_from", "20270301", NO_TIME),  # that many seconds after 1970, to whoever is less strict
+        ("valid_from", "0001-01-01T00:00:00+14:00", NO_TIME),
+        ("valid_to", "9999-12-31T23:59:59-12:00", NO_TIME),
+        ("valid_to", "2027-03-01T09:00:00", NO_TIME),
         ("conditions", "all", "is not JSON"),
     ],
 )

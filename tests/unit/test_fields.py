@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
+from reviva import spelling
 from reviva.api import fields
 from reviva.errors import Invalid
 from reviva.identity import e164, email_key
@@ -54,8 +55,8 @@ def test_what_is_no_reference_is_refused(typed: str) -> None:
     ],
 )
 def test_an_instant_may_have_any_offset(text: str, instant: datetime) -> None:
-    assert fields.parse_instant(text) == instant
-    assert fields.parse_instant(text).tzinfo is UTC
+    assert spelling.parse_instant(text) == instant
+    assert spelling.parse_instant(text).tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_an_instant_may_have_any_offset(text: str, instant: datetime) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_instant_is_refused(value: object) -> None:
-    assert refused(fields.parse_instant, value)
+    assert refused(spelling.parse_instant, value)
 
 
 def test_an_appointment_keeps_the_offset_that_was_written() -> None:
@@ -93,8 +94,8 @@ def test_what_is_no_number_of_anything_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["Apple", "a b", "-a", "a--b", "a/b", "é", "", "a" * 101])
 def test_what_is_no_slug_is_refused(value: str) -> None:
-    assert refused(fields.parse_slug, value)
-    assert fields.parse_slug("galaxy-s21+5g_v1.2") == "galaxy-s21+5g_v1.2"
+    assert refused(spelling.parse_slug, value)
+    assert spelling.parse_slug("galaxy-s21+5g_v1.2") == "galaxy-s21+5g_v1.2"
 
 
 @pytest.mark.parametrize("value", ["a", "a@", "@b.c", "a b@c.de", "a@b", "a@b..c", "a@-b.com", "a\n@b.com"])

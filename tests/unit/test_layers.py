@@ -16,6 +16,7 @@ LEAVES = {
     "errors",
     "clock",
     "retry",
+    "spelling",
     "money",
     "paging",
     "identity",
