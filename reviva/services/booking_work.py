@@ -17,6 +17,7 @@ from reviva.services.actor import Actor
 from reviva.services.booking import BookingService, View
 from reviva.services.booking_draft import BookingDrafts, Sent
 from reviva.services.booking_status import BEFORE, forbidden, override
+from reviva.services.booking_view import line_item
 from reviva.services.calendar import STEP
 from reviva.services.figure import FigureService
 from reviva.services.pricing import Line
@@ -103,14 +104,20 @@ class BookingWork:
         wanted = self.wanted(sent)
         if sent.get("customer"):
             self.steps.contact(actor, row, self.contact(row, sent["customer"]), "Contact changed")
+        had: list[Row] = []
+        has: list[Row] = []
         if wanted is not None:
             if row["status"] in OVER:
                 raise Conflict(f"What was repaired can't be changed of a booking that is {row['status']}.")
-            columns |= self.reprice(row, wanted)
+            repriced, had, has = self.reprice(row, wanted)
+            columns |= repriced
         if not columns:
             return
         told = columns.keys() & {"notes", "total"}
-        was, became = ({name: each[name] for name in told} for each in (row, columns))
+        was, became = (
+            {name: each[name] for name in told} | ({"items": items} if items else {})
+            for each, items in ((row, had), (columns, has))
+        )
         note = "Repairs changed" if "total" in columns else "Notes changed"
         self.steps.alter(actor, row, "booking.changed", note, was, became, **columns)
 
@@ -132,8 +139,9 @@ class BookingWork:
             raise Invalid.field("repairs" if plain else "items", "one repair is there twice", "repeated")
         return wanted or None
 
-    def reprice(self, row: Row, wanted: dict[str, int | None]) -> dict[str, Any]:
-        """Puts other repairs in the place of a booking's, at today's prices or those set by hand; what changes.
+    def reprice(self, row: Row, wanted: dict[str, int | None]) -> tuple[dict[str, Any], list[Row], list[Row]]:
+        """Puts other repairs in the place of a booking's, at today's prices or those set by hand; the columns that
+        change, and the repairs in short as they were and as they are.
 
         That is nothing where they are the same at the same prices.
         """
@@ -144,8 +152,9 @@ class BookingWork:
             set_price(line, wanted[line.slug])
         before = self.service.replace_items(row["id"], lines)
         if before is None:
-            return {}
-        return {**self.retime(row, place, before, lines), "total": sum(line.price for line in lines)}
+            return {}, [], []
+        columns = {**self.retime(row, place, before, lines), "total": sum(line.price for line in lines)}
+        return columns, in_short(before), in_short(map(line_item, lines))
 
     def retime(self, row: Row, place: OpenShop, items: Sequence[Row], lines: Sequence[Line]) -> dict[str, Any]:
         """Makes a booking's time fit its repairs. Raises `SlotTaken`.
@@ -165,6 +174,11 @@ class BookingWork:
         ahead = [step for step in steps if step > clock.now() - STEP]
         found = self.service.benches.extend(row["id"], [row["bench_id"], *place.benches], ahead)
         return {"ends_at": ends_at} if found else {}
+
+
+def in_short(items: Iterable[Row]) -> list[Row]:
+    """A booking's items as the audit tells of them."""
+    return [{"repair": item["slug"], "price": item["price"]} for item in items]
 
 
 def set_price(line: Line, price: int | None) -> None:

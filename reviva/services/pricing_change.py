@@ -25,6 +25,7 @@ from reviva.repositories.pricing import FactorRepository, RuleRepository
 from reviva.repositories.shop import ShopRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
+from reviva.services.catalog_change import difference
 
 FIELDS: Final = (
     "name", "kind", "value", "priority", "factor", "conditions", "stops", "active", "valid_from", "valid_to",
@@ -120,16 +121,17 @@ class PricingChangeService:
             if before is None:
                 if version is not None:
                     raise NotFound(f"There is no market factor {key!r}.")
-                self.factors.create(key=key, name=name or "", value=value, created_at=now, updated_at=now)
-                was = None
+                after = {"name": name or "", "value": value}
+                self.factors.create(key=key, **after, created_at=now, updated_at=now)
+                self.audit.record(actor, "market_factor.create", "market_factor", key, after=after)
             else:
-                name = before.name if name is None else name
-                self.factors.update(before.id, version, name=name, value=value, updated_at=now)
-                was = {"name": before.name, "value": before.value}
-            self.audit.record(
-                actor, "market_factor.change" if was else "market_factor.create", "market_factor", key,
-                before=was, after={"name": name or "", "value": value},
-            )  # fmt: skip
+                was, after = difference(
+                    {"name": before.name, "value": before.value},
+                    {"name": before.name if name is None else name, "value": value},
+                )
+                self.factors.update(before.id, version, **after, updated_at=now)
+                if after:
+                    self.audit.record(actor, "market_factor.change", "market_factor", key, before=was, after=after)
             return self.factor(key)
 
     def factor(self, key: str) -> Row:

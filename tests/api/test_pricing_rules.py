@@ -154,4 +154,5 @@ def test_a_factor_is_made_set_and_read_by_its_rules(client: Client) -> None:
     assert quoted(client) == 11_000  # half of the market's 20 % counts
     assert client.send("PUT", f"{FACTORS}/glass", {"value": 1, "version": 1}, MANAGER)[0] == 409
     assert client.get(FACTORS, MANAGER)[1]["items"] == [changed]
-    assert [row["before"] for row in audited(client, "market_factor")] == [None, {"name": "Glass", "value": 10_000}]
+    assert client.send("PUT", f"{FACTORS}/glass", {"value": 12_000}, MANAGER)[0] == 200  # which changes nothing
+    assert [row["before"] for row in audited(client, "market_factor")] == [None, {"value": 10_000}]

@@ -386,6 +386,19 @@ def test_a_change_by_staff_is_told_in_the_history_and_audited_with_what_was_befo
             assert told.get("notes", "") in ("", "***"), "they may tell of a person"
 
 
+def test_the_audit_tells_the_repairs_and_their_prices_before_and_after(services: Services) -> None:
+    name = booked(services)["reference"]
+    swapped = {"items": [{"repair": "screen", "price": 4900}, {"repair": "battery", "price": 5000}]}
+    for sent in ({"repairs": ["screen", "battery"]}, swapped, {"repairs": ["battery"]}):
+        services.booking_work.amend(STAFF, name, sent)
+    rows = services.audit.list(ListQuery(filters={"action": "booking.changed"})).items
+    screen, battery = ({"repair": slug, "price": price} for slug, price in (("screen", 9900), ("battery", 4900)))
+    by_hand = [screen | {"price": 4900}, battery | {"price": 5000}]
+    expected = [[screen], [screen, battery], by_hand, [battery]]
+    assert [row["before"]["items"] for row in reversed(rows)] == expected[:-1]
+    assert [row["after"]["items"] for row in reversed(rows)] == expected[1:]
+
+
 def test_only_a_draft_can_get_another_model_or_time_by_a_patch(services: Services) -> None:
     view = booked(services)
     with pytest.raises(Invalid) as caught:
