@@ -151,8 +151,7 @@ def parse_moment(value: str) -> date:
     with suppress(PydanticCustomError):
         if not _DATE.fullmatch(value):
             return parse_instant(_UNENCODED.sub("+", value))
-        if 1 < (day := parse_date(value)).year < 9999:  # so that its midnight is an instant in any zone
-            return day
+        return parse_day(value)
     raise PydanticCustomError("instant", "must be a time such as 2026-03-01T09:30:00Z, or a day such as 2026-03-01")
 
 
@@ -171,6 +170,13 @@ def parse_date(value: Any) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
+    raise PydanticCustomError("date", "must be a date such as 2026-03-01")
+
+
+def parse_day(value: Any) -> date:
+    """A date whose midnight is an instant in any zone; raises ValueError."""
+    if 1 < (day := parse_date(value)).year < 9999:
+        return day
     raise PydanticCustomError("date", "must be a date such as 2026-03-01")
 
 
@@ -251,6 +257,8 @@ Appointment = Annotated[
     datetime, BeforeValidator(parse_appointment), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Date = Annotated[date, BeforeValidator(parse_date), WithJsonSchema({"type": "string", "format": "date"})]
+Day = Annotated[date, BeforeValidator(parse_day), WithJsonSchema({"type": "string", "format": "date"})]
+"""Where a span of days begins or ends."""
 Email = Annotated[
     str, Field(max_length=254), AfterValidator(parse_email), WithJsonSchema({"type": "string", "format": "email"})
 ]

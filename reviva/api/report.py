@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from reviva.api.call import Call
 from reviva.api.dashboard import TopModel
-from reviva.api.fields import Date, Query, Slug
+from reviva.api.fields import Day, Query, Slug
 from reviva.api.shapes import Money, Named
 from reviva.errors import Forbidden
 from reviva.repositories.report import By
@@ -53,8 +53,8 @@ Report = TypedDict("Report", {"from": date, "to": date, "items": list[Line], "to
 
 class ReportQuery(Query):
     by: Literal["day", "month", "shop", "model", "technician"] = Field("day", description="What a line is about.")
-    first: Date | None = Field(None, alias="from", description="The first day; 29 days before the last if not said.")
-    to: Date | None = Field(None, description="The last day, itself included; today if not said.")
+    first: Day | None = Field(None, alias="from", description="The first day; 29 days before the last if not said.")
+    to: Day | None = Field(None, description="The last day, itself included; today if not said.")
     shop: Slug | None = Field(None, description="Of this shop alone.")
 
 
