@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -15,18 +16,19 @@ from reviva.database import bulk
 from reviva.database.ddl import backend
 from reviva.errors import Conflict
 from reviva.models.booking import Booking
+from reviva.models.shop import Closure
 from reviva.models.user import Role
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.catalog import DeviceModelRepository
 from reviva.repositories.pricing import RuleRepository
-from reviva.repositories.shop import BenchRepository, HoursRepository, ShopRepository
+from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
 from reviva.repositories.user import UserRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.calendar import DAY
-from reviva.services.demo_history import Place, Plan, benches_needed
+from reviva.services.demo_history import AHEAD, Place, Plan, benches_needed, fitting
 from reviva.services.demo_lines import CHUNK, SHAPES, made
-from reviva.services.demo_pool import jobs, popular
+from reviva.services.demo_pool import Job, jobs, popular
 from reviva.services.figure import FigureService
 from reviva.services.shop import OpenShop, ShopService
 
@@ -42,6 +44,7 @@ class DemoService:
         self.shops, self.hours, self.benches = (
             ShopRepository(database), HoursRepository(database), BenchRepository(database),
         )  # fmt: skip
+        self.closures = ClosureRepository(database)
         self.models, self.rules = DeviceModelRepository(database), RuleRepository(database)
         self.bookings, self.users = BookingRepository(database), UserRepository(database)
 
@@ -51,7 +54,8 @@ class DemoService:
         """Adds so many bookings of the last days (and some ahead), all or none; returns how many shops they are in.
 
         `told` hears how many more are there. The same number in `seed`, on the same database at the same time, makes
-        the same bookings. Nobody else can write meanwhile. Raises `Conflict` where there is no shop, or no price list.
+        the same bookings. Nobody else can write meanwhile. Raises `Conflict` where there is no shop or no price
+        list, and where it is never open for long enough.
         """
         with self.database.atomic():
             bulk.lock(self.database, LOCKED)
@@ -71,19 +75,29 @@ class DemoService:
     def plan(self, count: int, days: int, seed: int) -> Plan:
         """What is to be made, with shops enough for it; makes those that are missing."""
         rng, now, base = Random(seed), clock.now(), self.shop_finder.open(None)
-        models = self.models.in_stock(base.shop.currency)
-        offers = [self.models.detail(model["slug"], base.shop.currency) for model in popular(rng, models, now.year)]
-        if not offers:
-            raise Conflict("There is no price list: run `reviva seed` first.")
         plan = Plan(
             seed, count, days, int(now.timestamp()), base.shop.currency, base.shop.buffer_minutes,
             (Place(base.shop.id, base.calendar, base.benches, ()),),
-            tuple(jobs(rng, offers, base.shop, self.rules.in_force(), now)),
+            tuple(self.jobs(rng, base, days, now)),
             {table: bulk.first_free(self.database, table) for table, shape in SHAPES.items() if "id" in shape.columns},
             # SQLite keeps the text as it is, always of one form; PostgreSQL reads a short one faster.
             ".000000+00:00" if backend(self.database) == "sqlite" else "Z",
         )  # fmt: skip
         return replace(plan, places=tuple(self.places(base, benches_needed(plan))))
+
+    def jobs(self, rng: Random, base: OpenShop, days: int, now: datetime) -> list[Job]:
+        """What to draw bookings from: what the shop offers, as far as it fits into one of its openings."""
+        models = self.models.in_stock(base.shop.currency)
+        offers = [self.models.detail(model["slug"], base.shop.currency) for model in popular(rng, models, now.year)]
+        if not offers:
+            raise Conflict("There is no price list: run `reviva seed` first.")
+        today, calendar = now.astimezone(base.calendar.zone).date(), base.calendar
+        opened = [day for n in range(-days, AHEAD + 1) if any(calendar.spans(day := today + n * DAY))]
+        drawn = jobs(rng, offers, base.shop, self.rules.in_force(), now)
+        fits = fitting(calendar, opened, (job.minutes for job in drawn))
+        if not fits:
+            raise Conflict("No repair fits into an opening of the shop on these days: give it (longer) hours first.")
+        return [job for job in drawn if job.minutes in fits]
 
     def places(self, base: OpenShop, benches: int) -> Iterator[Place]:
         """Shops with so many benches that nobody ever had: the first one, where they are, and new ones like it."""
@@ -104,6 +118,10 @@ class DemoService:
         )  # fmt: skip
         week = base.calendar.hours
         self.hours.create_many({"shop": shop.id, "weekday": d, "opens": o, "closes": c} for d, o, c in week)
+        self.closures.create_many(
+            {"shop": shop.id, **{name: getattr(each, name) for name in ("starts_on", "ends_on", "shuts_at", "reason")}}
+            for each in self.closures.some(Closure.shop == base.shop.id)
+        )
         self.benches.create_many({"shop": shop.id, "name": f"Bench {n + 1}"} for n in range(benches))
         return Place(shop.id, base.calendar, tuple(self.benches.in_use(shop.id)), self.staff(shop.slug, benches))
 

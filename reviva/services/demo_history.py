@@ -6,7 +6,7 @@ The same plan makes the same history. Times are whole seconds since 1970.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
@@ -85,6 +85,14 @@ def quotas(plan: Plan) -> Iterator[tuple[date, int]]:
         done = round(owed)
 
 
+def fitting(calendar: Calendar, days: Sequence[date], lengths: Iterable[int]) -> set[int]:
+    """Those of some lengths in minutes for which one opening on some of these days is long enough."""
+    return {
+        minutes for minutes in set(lengths)
+        if minutes <= calendar.longest and any(next(calendar.starts(day, minutes), None) for day in days)
+    }  # fmt: skip
+
+
 def benches_needed(plan: Plan) -> int:
     """How many benches the busiest day takes."""
     steps = sum(-(-job.minutes // STEP_MINUTES) + -(-plan.buffer // STEP_MINUTES) for job in plan.jobs) / len(plan.jobs)
@@ -159,14 +167,36 @@ ROADS: Final = (
 ODDS: Final = (0.72, 0.86, 0.93, 0.98)
 WAITS: Final = ((-5 * MINUTE, 10 * MINUTE), (5 * MINUTE, 25 * MINUTE), (HOUR, 20 * HOUR), (A_DAY, 4 * A_DAY))
 """Seconds that pass before a step, by its kind: arriving, next in the workshop, an answer, parts."""
+ARRIVING: Final = 0
+LATE: Final = 30 * MINUTE
+"""For how long after it closes a shop works on what it has."""
 
 
-def story(rng: Random, created: int, start: int, end: int, now: int) -> list[Step]:
-    """What happened to a booking until now."""
+class Opening:
+    """When somebody is there to work, looked up quickly."""
+
+    def __init__(self, calendar: Calendar, first: date, last: date) -> None:
+        spans = [span for n in range((last - first).days + 1) for span in calendar.spans(first + n * DAY)]
+        self.opens = [int(span.opens.timestamp()) for span in spans]
+        self.closes = [int(span.closes.timestamp()) for span in spans]
+
+    def since(self, at: int, after: int = 0) -> int:
+        """An instant at which the shop is open, or has been closed for no longer than `after`; for any other, one in
+        the first hours of its next opening. Beyond the days it knows, as it is."""
+        n = bisect(self.closes, at - after)
+        if n == len(self.opens) or self.opens[n] <= at:
+            return at
+        return self.opens[n] + at % min(2 * HOUR, self.closes[n] - self.opens[n])
+
+
+def story(rng: Random, opening: Opening, created: int, start: int, end: int, now: int) -> list[Step]:
+    """What happened to a booking until now. The shop's own steps are made while it is open, or soon after."""
     chance = rng.random
     told: list[Step] = [(None, "confirmed", created)]
     if chance() < 0.2:
         answered = created + int(min(chance() * 6 * HOUR, (start - created) * 0.5))
+        if (by_day := opening.since(answered)) < start:
+            answered = by_day
         told = [(None, "pending", created), ("pending", "confirmed", answered)]
     fate, confirmed = chance(), told[-1][2]
     if fate < 0.08:
@@ -178,11 +208,13 @@ def story(rng: Random, created: int, start: int, end: int, now: int) -> list[Ste
         for status, wait in ROADS[bisect(ODDS, luck)]:
             least, most = WAITS[wait]
             at += int(least + chance() * (most - least))
+            if wait != ARRIVING:
+                at = opening.since(at, LATE)
             told.append((before, status, at))
             before = status
-        ready = max(at + 10 * MINUTE, end) + int(chance() * 30 * MINUTE)
+        ready = opening.since(max(at + 10 * MINUTE, end) + int(chance() * 30 * MINUTE), LATE)
         told.append((before, "ready", ready))
-        told.append(("ready", "completed", ready + int(20 * MINUTE + chance() ** 3 * 3 * A_DAY)))
+        told.append(("ready", "completed", opening.since(ready + int(20 * MINUTE + chance() ** 3 * 3 * A_DAY))))
     while told[-1][2] > now:
         told.pop()
     return told

@@ -19,7 +19,20 @@ from typing import Final, NamedTuple
 from reviva.database.bulk import NULL, Shape, escape
 from reviva.models.booking import OVER
 from reviva.services.calendar import DAY
-from reviva.services.demo_history import A_DAY, HOUR, MINUTE, STEP, Appointment, Plan, Step, appointments, steps, story
+from reviva.services.demo_history import (
+    A_DAY,
+    AHEAD,
+    HOUR,
+    MINUTE,
+    STEP,
+    Appointment,
+    Opening,
+    Plan,
+    Step,
+    appointments,
+    steps,
+    story,
+)
 from reviva.services.demo_pool import Person, person
 from reviva.words import openings
 
@@ -161,6 +174,8 @@ class Writer:
         self.plan, self.rng, self.text = plan, Random(), Clockface(plan.instants_end)
         self.next: dict[str, int] = {}
         self.lines: dict[str, list[str]] = {}
+        known = plan.days + TOLD_DAYS, AHEAD + TOLD_DAYS
+        self.opening = Opening(plan.places[0].calendar, plan.today - known[0] * DAY, plan.today + known[1] * DAY)
         self.kept_from = -(-(plan.now - TOLD_DAYS * A_DAY) // STEP) * STEP
         self.wares = [
             Ware(
@@ -205,7 +220,7 @@ class Writer:
         now, rng, text, lines, ware = self.plan.now, self.rng, self.text, self.lines, self.wares[job]
         place, id, end = self.plan.places[at], self.id("booking"), start + ware.length
         created = min(start - int(2 * HOUR + rng.expovariate(1 / (2.5 * A_DAY))), now - int(rng.random() * 3 * A_DAY))
-        told = story(rng, created, start, end, now)
+        told = story(rng, self.opening, created, start, end, now)
         customer, who = self.customer(created) if new else self.known()
         named, (before, status, changed) = reference(id), told[-1]
         works = before not in EARLY and status not in ("cancelled", "no_show")

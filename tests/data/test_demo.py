@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,14 +14,15 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.connection import open_database
-from reviva.models import Booking, BookingHistory, BookingItem, BookingSlot, Customer, Notification
+from reviva.errors import Conflict
+from reviva.models import Booking, BookingHistory, BookingItem, BookingSlot, Closure, Customer, Hours, Notification
 from reviva.models.booking import OVER
 from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
 from reviva.services import housekeeping
 from reviva.services.booking_status import NEXT
 from reviva.services.demo_history import appointments
-from reviva.services.demo_lines import CHUNK, Writer, made, reference
+from reviva.services.demo_lines import CHUNK, EARLY, Writer, made, reference
 from reviva.services.demo_pool import person
 from reviva.words import searchable
 from tests.people import COMMAND, services_over
@@ -40,6 +41,16 @@ def stocked(new_url: Callable[..., str], freeze: Callable[[datetime], None]) -> 
 
 def make(database: Database, count: int, days: int = 60, seed: int = 7) -> int:
     return services_over(database).demo.make(COMMAND, count, days, seed)
+
+
+def furnish(database: Database, hours: list[tuple[int, int, int]], closed: date | None = None) -> None:
+    """Gives the first shop these hours, (weekday, opens, closes) in minutes, and perhaps a day off."""
+    with database.bind_ctx([Hours, Closure]):
+        Hours.delete().execute()
+        for day, opens, closes in hours:
+            Hours.create(shop=1, weekday=day, opens=opens, closes=closes)
+        if closed:
+            Closure.create(shop=1, starts_on=closed, ends_on=closed)
 
 
 def found(words: str) -> ListQuery:
@@ -82,6 +93,38 @@ def test_every_history_goes_allowed_steps_forward_in_time_to_the_present_status(
             assert before.at <= after.at <= NOW
         assert (history[-1].to_status, history[-1].at) == (booking.status, booking.updated_at)
         assert [step.version for step in history] == [*range(1, booking.version + 1)]
+
+
+def test_the_shops_own_steps_are_made_while_it_is_open_or_soon_after(stocked: Database) -> None:
+    furnish(stocked, [(0, 540, 720), (0, 780, 1020), (3, 600, 960)], closed=(NOW - timedelta(days=20)).date())
+    make(stocked, 500)
+    calendar, seen = services_over(stocked).shops.open(None).calendar, set()
+    for step in every(BookingHistory, stocked):
+        if step.from_status in EARLY or step.to_status in ("checked_in", "cancelled", "no_show"):
+            continue
+        late = timedelta(0) if step.to_status == "completed" else timedelta(minutes=30)
+        seen.add(step.to_status)
+        assert any(
+            s.opens <= step.at <= s.closes + late for s in calendar.spans(step.at.astimezone(calendar.zone).date())
+        )
+    assert seen == {"diagnosing", "awaiting_approval", "awaiting_parts", "in_repair", "ready", "completed"}
+
+
+def test_more_shops_are_closed_when_the_first_one_is(stocked: Database) -> None:
+    furnish(stocked, [(day, 540, 1020) for day in range(7)], closed=NOW.date())
+    make(stocked, 50)
+    make(stocked, 50, seed=8)
+    with stocked.bind_ctx([Closure]):
+        assert [each.starts_on for each in Closure.select()] == [NOW.date()] * 2
+
+
+@pytest.mark.parametrize("hours", [[], [(6, 600, 615)], [(day, 540, 550) for day in range(7)]])
+def test_a_shop_that_is_never_open_for_long_enough_is_told(
+    stocked: Database, hours: list[tuple[int, int, int]]
+) -> None:
+    furnish(stocked, hours)
+    with pytest.raises(Conflict, match="hours"):
+        make(stocked, 20)
 
 
 def test_time_on_the_benches_is_what_the_calendar_gives(stocked: Database) -> None:
