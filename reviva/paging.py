@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+import orjson
 
 from reviva.errors import Invalid
 
@@ -35,21 +38,55 @@ class Page(Generic[Item]):
     total: int | None = None
 
 
-def page_of(items: Sequence[Mapping[str, Any]], wanted: ListQuery) -> Page[Any]:
-    """A page of a list that is there whole, sorted if that is asked for. Its cursors are numbers of items.
+NAMES: Final = ("category", "slug", "shape")
+"""What tells the items of a list that is there whole from each other, as far as they have it."""
 
-    Raises `Invalid` for another cursor.
+
+def page_of(items: Sequence[Mapping[str, Any]], wanted: ListQuery) -> Page[Any]:
+    """A page of a list that is there whole, sorted if that is asked for.
+
+    Its cursors name a page's last item: the next page begins behind it, whatever was added meanwhile, or where it was
+    if it is gone. Raises `Invalid` for another cursor, or one of another sort.
     """
     for name, descending in reversed(wanted.sort):
         items = sorted(items, key=itemgetter(name), reverse=descending)
-    first = (wanted.page - 1) * wanted.limit if wanted.page else _place(wanted.after)
+    first = (wanted.page - 1) * wanted.limit if wanted.page else _place(items, wanted)
     last = first + wanted.limit
-    return Page(items[first:last], str(last) if last < len(items) else None, len(items) if wanted.page else None)
+    following = pack(_sort(wanted), last - 1, *_named(items[last - 1])) if last < len(items) else None
+    return Page(items[first:last], following, len(items) if wanted.page else None)
 
 
-def _place(cursor: str | None) -> int:
-    if cursor is None:
+def _place(items: Sequence[Mapping[str, Any]], wanted: ListQuery) -> int:
+    if wanted.after is None:
         return 0
-    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 6:
+    try:
+        sort, place, *named = unpack(wanted.after)
+    except ValueError:
+        place = None
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < 10**6:
         raise Invalid.field("after", "this is not a cursor of this list", "wrong-cursor")
-    return int(cursor)
+    if sort != _sort(wanted):
+        raise Invalid.field("after", "this cursor belongs to a list with another sort", "wrong-cursor")
+    return next((n for n, item in enumerate(items, 1) if _named(item) == named), place)
+
+
+def _sort(wanted: ListQuery) -> str:
+    return ",".join(("-" if descending else "") + name for name, descending in wanted.sort)
+
+
+def _named(item: Mapping[str, Any]) -> list[Any]:
+    return [item[name] for name in NAMES if name in item]
+
+
+def pack(*values: Any) -> str:
+    """An opaque cursor that holds some values."""
+    return base64.urlsafe_b64encode(orjson.dumps(values)).rstrip(b"=").decode()
+
+
+def unpack(cursor: str) -> list[Any]:
+    """The values that a cursor holds. Raises ValueError for one that is garbled."""
+    padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+    values = orjson.loads(base64.urlsafe_b64decode(padded))
+    if not isinstance(values, list):
+        raise ValueError(cursor)
+    return values

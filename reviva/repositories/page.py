@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,14 +9,13 @@ from functools import reduce
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import orjson
 from peewee import SQL, Database, Expression, Field, Select, Tuple
 
 from reviva import clock
 from reviva.database.fields import UTCField
 from reviva.database.statement import Called, Compiled, Param, Row, Statement, compile_query
 from reviva.errors import Invalid
-from reviva.paging import ListQuery, Page
+from reviva.paging import ListQuery, Page, pack, unpack
 from reviva.repositories.words import Found, Walk
 
 MOST = 200
@@ -260,16 +257,15 @@ def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:
 def write_cursor(keys: Sequence[Key], values: Sequence[Any]) -> str:
     """An opaque cursor: the sort it belongs to and the last row's place in it."""
     sort = ",".join(("-" if key.descending else "") + key.name for key in keys)
-    return base64.urlsafe_b64encode(orjson.dumps([sort, *values])).rstrip(b"=").decode()
+    return pack(sort, *values)
 
 
 def read_cursor(cursor: str, keys: Sequence[Key]) -> list[Any]:
     """The place a cursor names. Raises `Invalid` for one that is garbled or belongs to another sort."""
     try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        sort, *values = orjson.loads(base64.urlsafe_b64decode(padded))
+        sort, *values = unpack(cursor)
         if sort != ",".join(("-" if key.descending else "") + key.name for key in keys):
             raise Invalid.field("after", "this cursor belongs to a list with another sort", "wrong-cursor")
         return [key.read(value) for key, value in zip(keys, values, strict=True)]
-    except (ValueError, TypeError, binascii.Error, OverflowError) as problem:
+    except (ValueError, TypeError, OverflowError) as problem:
         raise Invalid.field("after", "this is not a cursor of this list", "wrong-cursor") from problem

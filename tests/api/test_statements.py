@@ -60,7 +60,9 @@ def test_the_answer_is_what_the_document_says(client: Client) -> None:
     assert status == 200
     TypeAdapter(StatementPage).validate_python(answer)
     assert [item["statement"] for item in answer["items"]] == ["SELECT nothing"]
-    assert answer["next"] == "1"
+    status, following = client.get(f"/api/database/queries?sort=-errors&limit=1&after={answer['next']}", "admin")
+    assert (status, [item["errors"] for item in following["items"]]) == (200, [0])
+    assert client.get(f"/api/database/queries?sort=errors&after={answer['next']}", "admin")[0] == 422
     assert client.get("/api/database/queries?sort=nothing", "admin")[0] == 422
     assert client.get("/api/database/queries?after=x", "admin")[0] == 422
     assert client.get("/api/database/queries?route=GET%20/nowhere", "admin")[1]["items"] == []

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from importlib.resources import files
 from itertools import islice, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from reviva.errors import Fault, Faults, Invalid, RevivaError
 from reviva.models import Booking, User
 from reviva.models.booking import OVER, Status
 from reviva.money import digits, share
+from reviva.paging import ListQuery, pack, page_of
 from reviva.places import currencies
 from reviva.retry import delays
 from reviva.services.booking_status import NEXT, OWN, check_step, span
@@ -201,3 +203,20 @@ def test_customers_can_only_make_steps_that_there_are() -> None:
 )  # fmt: skip
 def test_a_span_is_said_in_the_largest_unit_that_it_is_whole_in(minutes: int, said: str) -> None:
     assert span(minutes) == said
+
+
+def test_a_list_that_is_there_whole_goes_on_behind_its_last_item_whatever_came_before_it_meanwhile() -> None:
+    def slugs(items: list[dict[str, Any]], **wanted: Any) -> tuple[list[str], str | None]:
+        page = page_of(items, ListQuery(limit=2, **wanted))
+        return [item["slug"] for item in page.items], page.next
+
+    brands = [{"slug": slug, "models": 7} for slug in "bcdef"]
+    more = [{"slug": "a", "models": 9}, *brands]
+    for sort in ((), (("models", True),)):
+        first, after = slugs(brands, sort=sort)
+        second, then = slugs(more, sort=sort, after=after)
+        third, end = slugs([item for item in more if item["slug"] != "e"], sort=sort, after=then)
+        assert (first, second, third, end) == (["b", "c"], ["d", "e"], ["f"], None)
+    for odd in ("x", "2", "é", pack("", "2"), pack("", -1), pack("", True), pack(""), pack("slug", 2), "bnVsbA"):
+        with pytest.raises(Invalid, match="cursor"):
+            slugs(brands, after=odd)
