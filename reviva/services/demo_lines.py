@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import date
 from itertools import islice
 from math import ceil
+from operator import itemgetter
 from random import Random
 from typing import Final, NamedTuple
 
@@ -174,6 +175,8 @@ class Writer:
         self.plan, self.rng, self.text = plan, Random(), Clockface(plan.instants_end)
         self.next: dict[str, int] = {}
         self.lines: dict[str, list[str]] = {}
+        self.numbered: dict[str, list[tuple[int, str]]] = {}
+        """Rows that are numbered in the order of time, whosever booking they are of: when, and what follows the id."""
         known = plan.days + TOLD_DAYS, AHEAD + TOLD_DAYS
         self.opening = Opening(plan.places[0].calendar, plan.today - known[0] * DAY, plan.today + known[1] * DAY)
         self.kept_from = -(-(plan.now - TOLD_DAYS * A_DAY) // STEP) * STEP
@@ -193,10 +196,13 @@ class Writer:
         """The rows of the chunk of this number."""
         self.rng = Random(f"{self.plan.seed} {number}")
         self.lines = {table: [] for table in SHAPES}
+        self.numbered = {"notification": [], "event": []}
         self.next = {table: self.plan.first[table] + number * CHUNK * most for table, most in MOST.items()}
         self.next["customer"] = self.plan.first["customer"] + number * round(CHUNK * NEW)
         for appointment, new in zip(chunk, self.newcomers(number, len(chunk)), strict=True):
             self.booking(*appointment, new)
+        for table, rows in self.numbered.items():
+            self.lines[table] = [f"{self.id(table)}{row}" for _, row in sorted(rows, key=itemgetter(0))]
         return {table: (self.next.get(table, 0), "".join(lines).encode()) for table, lines in self.lines.items()}
 
     def newcomers(self, number: int, count: int) -> list[bool]:
@@ -263,9 +269,8 @@ class Writer:
         """The steps of a booking as they were heard live."""
         for before, after, at in told:
             was = f'"{before}"' if before else "null"
-            self.lines["event"].append(
-                f'{self.id("event")}\tbooking:{named}\t{self.text(at)}\t{{"from":{was},"to":"{after}"}}{END["event"]}'
-            )
+            row = f'\tbooking:{named}\t{self.text(at)}\t{{"from":{was},"to":"{after}"}}{END["event"]}'
+            self.numbered["event"].append((at, row))
 
     def known(self) -> tuple[int, Person]:
         """Somebody who was here before: a few of them often."""
@@ -301,10 +306,11 @@ class Writer:
             outcome = "dead\t8" if dead else "sent\t1" if sent else "queued\t0"
             error = "550 mailbox unavailable" if dead else NULL
             went = self.text(when) if sent and not dead else NULL
-            self.lines["notification"].append(
-                f"{self.id('notification')}\t{template}:{channel}:{named}:{version}"
+            row = (
+                f"\t{template}:{channel}:{named}:{version}"
                 # A demo writes to nobody: what is yet to be sent goes to the log.
                 f'\t{channel if sent else "log"}\t{template}\t{recipient}\t{{"reference":"{named}"}}\t{id}'
                 f"\t{customer}\t{outcome}\t{self.text(when)}\t{error}\t{self.text(at)}"
                 f"\t{went}{END['notification']}"
             )
+            self.numbered["notification"].append((at, row))

@@ -178,6 +178,14 @@ def test_nobody_is_written_to(stocked: Database) -> None:
     assert all(m.sent_at is not None and m.sent_at <= NOW for m in messages if m.status == "sent")
 
 
+def test_messages_and_events_are_numbered_in_the_order_of_time(stocked: Database) -> None:
+    make(stocked, 300)
+    for table, column in (("notification", "created_at"), ("event", "at")):
+        times = [at for (at,) in rows(stocked, f"SELECT {column} FROM {table} ORDER BY id")]
+        assert times == sorted(times)
+        assert len(times) > 50
+
+
 def test_the_same_number_makes_the_same_bookings(stocked: Database, new_url: Callable[..., str], backend: str) -> None:
     other = open_database(new_url(seeded=True))
     other.connect()
