@@ -206,7 +206,9 @@ def all_known(finders: Mapping[str, Callable[[str], Any]], slugs: Mapping[str, s
 
 def check_latin(slug: str, name: str) -> None:
     """Raises `Invalid` for a new model that no search could find."""
-    if not slug.isascii() or not words.words(name):
+    if not words.words(name):
+        raise Invalid.field("name", "must have a letter or a digit", "no-words")
+    if not slug.isascii():
         raise Invalid.field("slug", "is needed for a name without Latin letters", "missing")
 
 

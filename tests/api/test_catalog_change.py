@@ -66,14 +66,17 @@ def test_a_new_model_is_found_and_once_priced_quoted(client: Client) -> None:
 
 def test_a_changed_model_is_found_by_its_new_words_only(client: Client) -> None:
     changed = send(
-        client, "PATCH", "/models/apple-one", {"name": "Pomme", "specs": {"storage": [64, 128]}, "version": 1}
+        client,
+        "PATCH",
+        "/models/apple-one",
+        {"name": "Pomme", "specs": {"storage": [64, 128], "inches": 6.1}, "version": 1},
     )
     assert (changed["name"], changed["slug"], changed["version"]) == ("Pomme", "apple-one", 2)
     assert (found(client, "pomme"), found(client, "apple")) == (["apple-one"], ["apple-one"])
     assert found(client, "one") == ["nokia-one"]
     (row,) = audited(client, "device_model")
     assert (row["before"], row["after"]) == (
-        {"name": "One", "specs": {}}, {"name": "Pomme", "specs": {"storage": [64, 128]}},
+        {"name": "One", "specs": {}}, {"name": "Pomme", "specs": {"storage": [64, 128], "inches": 6.1}},
     )  # fmt: skip
     assert client.send("PATCH", f"{CATALOG}/models/apple-one", {"year": 2000}, MANAGER, if_match='"1"')[0] == 409
     assert client.get(f"{CATALOG}/models/apple-one")[1]["year"] == 2022
@@ -214,6 +217,8 @@ def test_every_wrong_value_of_a_model_is_named(client: Client) -> None:
         "brand": "unknown-brand", "category": "unknown-category",
     }  # fmt: skip
     assert faults(client.send("POST", f"{CATALOG}/models", PHONE | {"name": "小米"}, MANAGER)) == {"slug": "missing"}
+    nameless = PHONE | {"name": "!!!", "slug": "nokia-3310"}
+    assert faults(client.send("POST", f"{CATALOG}/models", nameless, MANAGER)) == {"name": "no-words"}
     assert set(faults(client.send("PATCH", f"{CATALOG}/models/apple-one", {"name": None}, MANAGER))) == {"name"}
     assert client.send("PATCH", f"{CATALOG}/models/none", {"year": 2000}, MANAGER)[0] == 404
     assert audited(client, "device_model") == []
