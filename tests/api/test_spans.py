@@ -91,3 +91,16 @@ def test_what_is_no_time_is_told_one_that_would_be_taken(client: Client, wrong: 
 def test_a_shop_that_there_is_not_is_named(client: Client) -> None:
     for query in ("shop=nope", "shop=main,nope", "shop=nope&starts_from=2026-03-02"):
         assert faults(client.get(f"/api/bookings?{query}", MANAGER)) == {"shop": "unknown-shop"}
+
+
+@pytest.mark.parametrize(
+    "span", ["to=0001-01-01", "from=0001-12-31&to=0002-01-01", "from=9999-12-31", "from=9998-12-01&to=9999-12-31"]
+)
+def test_a_report_of_days_that_no_calendar_goes_beyond_is_refused(client: Client, span: str) -> None:
+    assert set(faults(client.get(f"/api/reports?{span}", MANAGER)).values()) == {"date"}
+
+
+@pytest.mark.parametrize("span", ["to=0002-01-01", "from=9998-12-31&to=9998-12-31"])
+def test_a_report_of_the_days_before_them_is_empty(client: Client, span: str) -> None:
+    status, answer = client.get(f"/api/reports?{span}", MANAGER)
+    assert (status, answer["total"]["bookings"]) == (200, 0)
