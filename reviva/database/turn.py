@@ -9,7 +9,7 @@ from peewee import Database
 from reviva.database.ddl import backend
 
 SETTINGS = "settings"
-"""Changing catalog, prices, rules or shops: rare, and what one change looks at must not move under it."""
+"""Changing catalog, prices, rules, shops or users: rare, and what one change looks at must not move under it."""
 
 
 def wait_for_turn(database: Database, work: str) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 from peewee import EXCLUDED, SQL, Case, Expression, Query, fn
 
 from reviva import clock
-from reviva.database.statement import Among, Param, Row, Statement
+from reviva.database.ddl import backend
+from reviva.database.statement import Among, Param, Row, Statement, locking
 from reviva.identity import email_key
 from reviva.models.booking import Booking, Status
 from reviva.models.customer import Customer
+from reviva.models.notification import Notification
 from reviva.models.shop import Shop
 from reviva.repositories.base import Repository
 from reviva.words import searchable
@@ -48,6 +50,7 @@ _SHOWN = (
 )  # fmt: skip
 _BOOKINGS = Booking.select(fn.COUNT(SQL("*"))).where(Booking.customer == C.id).alias("bookings")
 _ONE = Statement(lambda: C.select(*_SHOWN, C.notes, _BOOKINGS).where(C.id == Param("id")))
+_LOCK = locking(lambda: C.select(C.id).where(Among(C.id, "ids")).order_by(C.id))
 
 
 class CustomerRepository(Repository[Customer]):
@@ -75,6 +78,10 @@ class CustomerRepository(Repository[Customer]):
         """One customer as the list shows them, with the shop's notes; None where there is none."""
         return _ONE.first(self.database, id=id)
 
+    def lock(self, *ids: int) -> None:
+        """Lets nobody else change some customers, nor book for them, before the transaction ends."""
+        _LOCK[backend(self.database)].all(self.database, ids=list(ids))
+
     def find_or_make(self, email: str, name: str, phone: str | None, locale: str) -> int:
         """The id of the customer with this address (or of whom they were merged into), made if there is none."""
         now = clock.now()
@@ -97,13 +104,15 @@ class CustomerRepository(Repository[Customer]):
 
     def merge(self, kept: int, other: int) -> None:
         """Makes everything of `other` `kept`'s, and remembers by which address they were known."""
-        Booking.update(customer=kept).where(Booking.customer == other).bind(self.database).execute()
+        for model in (Booking, Notification):
+            model.update(customer=kept).where(model.customer == other).bind(self.database).execute()
         C.update(merged_into=kept).where((C.id == other) | (C.merged_into == other)).bind(self.database).execute()
 
-    def silent_since(self, moment: datetime, busy: Iterable[Status], limit: int) -> list[Row]:
-        """Customers not yet erased who were made, and all of whose bookings took place and changed, before `moment`;
-        without those who have one that is `busy`."""
+    def silent_since(self, moment: datetime, busy: Iterable[Status], limit: int, *only: int) -> list[int]:
+        """The ids of customers not yet erased, or of those among some, who were made, and all of whose bookings took
+        place and changed, before `moment`; without those who have one that is `busy`."""
         recent = (Booking.updated_at >= moment) | (Booking.starts_at >= moment) | Booking.status.in_(list(busy))
         later = Booking.select(Booking.id).where(Booking.customer == C.id, recent)
         query = C.select(C.id).where(*_KEPT, C.created_at < moment, ~fn.EXISTS(later))
-        return self.run(query.order_by(C.id).limit(limit))
+        query = query.where(C.id.in_(only)) if only else query
+        return [row["id"] for row in self.run(query.order_by(C.id).limit(limit))]

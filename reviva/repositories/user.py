@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from peewee import JOIN
+from peewee import JOIN, fn
 
-from reviva.database.ddl import backend
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.identity import email_key
 from reviva.models.customer import Customer
@@ -24,10 +23,10 @@ _FOR_LOGIN = Statement(
 
 
 def _whose(condition: Any) -> Any:
-    """Sessions and whose they are."""
+    """Sessions and whose they are; of a customer who was merged into another, that one."""
     shown = S.select(
         S.id, S.used_at, S.expires_at, S.ended_at, U.id.alias("user_id"), U.role, U.active,
-        Customer.id.alias("customer_id"),
+        fn.COALESCE(Customer.merged_into, Customer.id).alias("customer_id"),
     )  # fmt: skip
     return shown.join(U).join(Customer, JOIN.LEFT_OUTER, on=(Customer.user == U.id)).where(condition)
 
@@ -57,21 +56,22 @@ class UserRepository(Repository[User]):
         """The user with this e-mail key: `id, email, name, role, active, password_hash`."""
         return _FOR_LOGIN.first(self.database, key=key)
 
-    def lock_admins(self) -> set[int]:
-        """The ids of those who can act as admins. None of them changes until the end of the transaction."""
-        query = U.select(U.id).where(U.role == Role.ADMIN, U.active, U.password_hash.is_null(False)).order_by(U.id)
-        if backend(self.database) == "postgresql":
-            query = query.for_update()
-        return {row["id"] for row in self.run(query)}
+    def admins(self) -> set[int]:
+        """The ids of those who can act as admins."""
+        able = U.active & U.password_hash.is_null(False)
+        return {row["id"] for row in self.run(U.select(U.id).where(U.role == Role.ADMIN, able))}
 
-    def note_login(self, id: int, at: Any, **changes: Any) -> None:
-        """Remembers a login; not a change of the user, so the version stays."""
-        U.update(last_login_at=at, **changes).where(U.id == id).bind(self.database).execute()
+    def note_login(self, id: int, verified: str, at: Any, hashed: str) -> bool:
+        """Remembers a login, and how its password is hashed now; whether the user may still log in with what was
+        verified. Not a change of the user, so the version stays."""
+        same = (U.id == id) & (U.password_hash == verified) & U.active
+        return bool(self.update_many(same, last_login_at=at, password_hash=hashed))
 
     def link_customer(self, user: int, email: str) -> None:
-        """Makes the customer with the user's address theirs, so that they see their bookings."""
-        id = CustomerRepository(self.database).find_or_make(email, "", None, "en")
-        Customer.update(user=user).where(Customer.id == id).bind(self.database).execute()
+        """Makes the customer with the user's address theirs, and no other, so that they see their bookings."""
+        CustomerRepository(self.database).find_or_make(email, "", None, "en")
+        Customer.update(user=None).where(Customer.user == user).bind(self.database).execute()
+        Customer.update(user=user).where(Customer.email_key == email_key(email)).bind(self.database).execute()
 
 
 _LISTED = (

@@ -57,6 +57,7 @@ class CustomerService:
         if sent.get("phone"):
             sent["phone"] = e164(sent["phone"], self.customers.region())
         with self.database.atomic():
+            self.customers.lock(id)
             before = self.get(id)
             if before["anonymized_at"] or before["merged_into_id"]:
                 raise Conflict("This customer was erased or merged into another.")
@@ -86,6 +87,7 @@ class CustomerService:
         Raises `NotFound` and `Conflict`.
         """
         with self.database.atomic():
+            self.customers.lock(id, other)
             kept, gone = self.get(id), self.get(other)
             if id == other or any(row["anonymized_at"] or row["merged_into_id"] for row in (kept, gone)):
                 raise Conflict("These two can't be merged: one of them was erased or merged before.")

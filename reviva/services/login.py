@@ -52,15 +52,15 @@ class LoginService:
         stored = tried.user["password_hash"] if tried.user and tried.user["active"] else None
         if not self.passwords.verify(stored, password) or tried.user is None or stored is None:
             raise WrongLogin
-        rehashed = self.passwords.hash(password) if self.passwords.outdated(stored) else None
+        hashed = self.passwords.hash(password) if self.passwords.outdated(stored) else stored
         with borrowed(self.database), self.database.atomic():
+            if not self.users.note_login(tried.user["id"], stored, clock.now(), hashed):
+                raise WrongLogin  # it was changed, or its user disabled, while it was hashed: all sessions have ended
             self.throttle.counts.clear(tried.account)
             self.throttle.counts.uncount(tried.address)
-            return self._start(tried.user, who, device, rehashed), tried.user
+            return self._start(tried.user, who, device), tried.user
 
-    def _start(self, user: Row, who: Actor, device: str, rehashed: str | None) -> NewSession:
-        changes = {"password_hash": rehashed} if rehashed else {}
-        self.users.note_login(user["id"], clock.now(), **changes)
+    def _start(self, user: Row, who: Actor, device: str) -> NewSession:
         session = self.sessions.start(user["id"], device, who.address)
         actor = Actor(ActorKind.USER, str(user["id"]), user["id"], Role(user["role"]), who.request_id, who.address)
         self.audit.record(actor, "session.start", "session", session.id, after={"device": device[:200]})

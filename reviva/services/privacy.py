@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
+from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Conflict, NotFound
 from reviva.identity import email_key
 from reviva.models.booking import OVER, Status
@@ -60,14 +61,19 @@ class PrivacyService:
         """
         for who in whom:
             self.steps.unit(partial(self._erase, actor, who))
+        self._scrub()
+
+    def _scrub(self) -> None:
         with self.database.atomic():
             self.persons.scrub()
         self.persons.empty_log()
 
     def _erase(self, actor: Actor, who: int | str) -> None:
-        person, about = self._trace(who)
+        wait_for_turn(self.database, SETTINGS)
+        self.customers.lock(*self._trace(who)[0].ids)
+        person, about = self._trace(who)  # only now: who booked meanwhile, or was merged, goes with all of it
         for id in person.accounts:
-            keep_an_admin(self.users.lock_admins(), id)
+            keep_an_admin(self.users.admins(), id)
         ahead = self._ahead(person)
         self.audit.forget(self.persons.audited(person))
         self.persons.erase(person, clock.now())
@@ -117,7 +123,18 @@ class PrivacyService:
         """Erases those who have had nothing to do with the shop for as long as the settings say; returns how many."""
         if not self.retention_months:
             return 0
-        silent = self.customers.silent_since(clock.now() - self.retention_months * MONTH, HERE, BATCH)
+        since = clock.now() - self.retention_months * MONTH
+        silent = self.customers.silent_since(since, HERE, BATCH)
+        erased = sum(self.steps.unit(partial(self._erase_silent, id, since)) for id in silent)
+        if erased:
+            self._scrub()
+        return erased
+
+    def _erase_silent(self, id: int, since: datetime) -> bool:
+        """Erases a customer unless they have come back meanwhile: their appointment would be called off with them."""
+        wait_for_turn(self.database, SETTINGS)
+        self.customers.lock(id)
+        silent = bool(self.customers.silent_since(since, HERE, 1, id))
         if silent:
-            self.anonymize(SYSTEM, *[row["id"] for row in silent])
-        return len(silent)
+            self._erase(SYSTEM, id)
+        return silent

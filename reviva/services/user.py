@@ -11,7 +11,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.database.turn import wait_for_turn
+from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Conflict, NotFound
 from reviva.identity import email_key
 from reviva.models.user import Role, User
@@ -92,11 +92,11 @@ class UserService:
         if "role" in sent:
             sent["role"] = str(sent["role"])
         with self.database.atomic():
-            admins = self.users.lock_admins()
+            wait_for_turn(self.database, SETTINGS)
             before = self.get(id)
             changed = {name: value for name, value in sent.items() if before[name] != value}
             if changed.get("role", "admin") != "admin" or changed.get("active") is False:
-                keep_an_admin(admins, id)
+                keep_an_admin(self.users.admins(), id)
             keys = {"email_key": email_key(changed["email"])} if "email" in changed else {}
             self.users.update(id, version, **changed, **keys, updated_at=clock.now())
             if "role" in changed or changed.get("active") is False:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reviva.models.user import Role
 from tests.api.staffed import MANAGER, audited, staffed
 from tests.api.wsgi import Client
 
@@ -42,14 +43,16 @@ def together(*works: Callable[[], None]) -> None:
     [
         ("/api/shops/main", "shop"), ("/api/catalog/brands/apple", "brand"),
         ("/api/catalog/models/apple-one", "device_model"), ("/api/pricing/rules/1", "pricing_rule"),
+        ("/api/customers/1", "customer"), ("/api/users/1", "user"),
     ],
 )  # fmt: skip
 def test_each_audit_row_begins_where_the_one_before_ended(client: Client, path: str, entity: str) -> None:
-    client.send("POST", "/api/pricing/rules", {"name": "0", "kind": "percent", "value": 1}, MANAGER)
+    client.send("POST", "/api/pricing/rules", {"name": "0", "kind": "percent", "value": 1}, Role.ADMIN)
+    client.send("POST", "/api/users", {"email": "ann@example.com", "role": Role.CUSTOMER}, Role.ADMIN)
     names = iter(range(1, 1000))
 
     def rename() -> None:
-        assert client.send("PATCH", path, {"name": f"Name {next(names)}"}, MANAGER)[0] == 200
+        assert client.send("PATCH", path, {"name": f"Name {next(names)}"}, Role.ADMIN)[0] == 200
 
     together(rename, rename)
     rows: list[dict[str, Any]] = audited(client, entity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +11,19 @@ import pytest
 from peewee import Database
 
 from reviva import clock
+from reviva.database.connection import open_database
+from reviva.database.ddl import backend
 from reviva.errors import Conflict, Invalid, NotFound, VersionConflict
+from reviva.models.audit import ActorKind
+from reviva.models.notification import Channel
+from reviva.models.user import Role
 from reviva.paging import ListQuery
+from reviva.repositories.preference import Choice
 from reviva.services import Services
-from tests.people import COMMAND, services_over
+from reviva.services.actor import Actor
+from reviva.services.letter import OFF
+from tests.people import COMMAND, make_booking, services_over
+from tests.waiting import until
 from tests.workshop import CONTACT, STAFF, booked, furnish, holder
 
 
@@ -208,3 +219,104 @@ def test_the_notes_are_read_for_one_customer_and_not_for_a_list(services: Servic
     services.customers.change(COMMAND, id, notes="afraid of dogs")
     assert services.customers.get(id)["notes"] == "afraid of dogs"
     assert "notes" not in services.customers.list(ListQuery()).items[0]
+
+
+def meanwhile(
+    services: Services, url: str, first: Callable[[], object], second: Callable[[Services], object]
+) -> Future[object]:
+    """Does one thing, and lets another begin over a connection of its own before that is committed."""
+    others = services_over(open_database(url), retention_months=1)
+    waits = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+
+    def begun() -> object:
+        with others.database.connection_context():
+            return second(others)
+
+    with ThreadPoolExecutor(1) as pool, services.database.atomic():
+        first()
+        done = pool.submit(begun)
+        if backend(services.database) == "postgresql":
+            until(lambda: services.database.execute_sql(waits).fetchone()[0])
+    return done
+
+
+def test_of_two_who_correct_a_customer_at_once_neither_undoes_the_others_words(
+    services: Services, database_url: str
+) -> None:
+    id = make(services, "a@example.com", "Ada")
+    meanwhile(
+        services, database_url,
+        lambda: services.customers.change(COMMAND, id, name="Augusta"),
+        lambda others: others.customers.change(COMMAND, id, email="b@example.com"),
+    ).result()  # fmt: skip
+    for word in ("augusta", "b@example.com"):
+        assert [row["id"] for row in services.customers.list(ListQuery(filters={"q": word})).items] == [id]
+
+
+@pytest.mark.parametrize("verb", ["change", "merge"])
+def test_who_is_merged_meanwhile_is_not_changed_nor_merged_the_other_way_round(
+    services: Services, database_url: str, verb: str
+) -> None:
+    kept, other = make(services, "a@example.com", "Ada"), make(services, "b@example.com", "Bob")
+
+    def late(others: Services) -> None:
+        if verb == "merge":
+            others.customers.merge(COMMAND, other, kept)
+        else:
+            others.customers.change(COMMAND, other, name="Bobby")
+
+    done = meanwhile(services, database_url, lambda: services.customers.merge(COMMAND, kept, other), late)
+    with pytest.raises(Conflict):
+        done.result()
+    assert (services.customers.get(kept)["merged_into_id"], services.customers.get(other)["name"]) == (None, "Bob")
+
+
+def test_what_is_booked_while_two_become_one_is_the_ones_who_is_left(services: Services, database_url: str) -> None:
+    kept, other = make(services, "a@example.com"), make(services, "b@example.com")
+    meanwhile(
+        services, database_url,
+        lambda: make_booking(services, "RV-AAAA1111", make(services, "b@example.com", "Bob")),
+        lambda others: others.customers.merge(COMMAND, kept, other),
+    ).result()  # fmt: skip
+    assert services.customers.get(kept)["bookings"] == 1
+
+
+def test_who_comes_back_while_the_silent_are_forgotten_is_kept_with_their_appointment(
+    services: Services, database_url: str, travel: Callable[..., None]
+) -> None:
+    id = make(services, "a@example.com", "Ada")
+    travel(days=60)
+    meanwhile(
+        services, database_url,
+        lambda: make_booking(services, "RV-AAAA1111", make(services, "a@example.com", "Ada", "07400 123456")),
+        lambda others: others.privacy.forget_the_silent(),
+    ).result()  # fmt: skip
+    assert services.customers.get(id)["name"] == "Ada"
+    assert services.bookings.read("RV-AAAA1111", STAFF)["status"] == "confirmed"
+
+
+def test_a_customer_who_logs_in_sees_their_bookings_after_they_were_merged_into_another(services: Services) -> None:
+    kept = make(services, "a@example.com")
+    user = services.users.add(COMMAND, "b@example.com", Role.CUSTOMER, "Bob", "tall blue giraffe 7")
+    session, _ = services.login.login("b@example.com", "tall blue giraffe 7", Actor(ActorKind.PUBLIC))
+    other = services.sessions.resolve(session.token).customer_id
+    assert other is not None
+    make_booking(services, "RV-AAAA1111", other)
+    services.customers.merge(COMMAND, kept, other)
+    actor = services.sessions.resolve(session.token)
+    assert (actor.user_id, actor.customer_id) == (user["id"], kept)
+    assert [row["reference"] for row in services.bookings.list(actor, ListQuery()).items] == ["RV-AAAA1111"]
+    assert services.bookings.read("RV-AAAA1111", actor)["status"] == "confirmed"
+
+
+def test_what_waits_to_be_said_to_who_is_merged_is_not_said_where_either_switched_it_off(services: Services) -> None:
+    kept, other = make(services, "a@example.com"), make(services, "b@example.com")
+    booking = make_booking(services, "RV-AAAA1111", other)
+    services.login.notifications.queue(
+        "k", "booking_ready", "b@example.com", booking=booking, customer=other, payload={"reference": "RV-AAAA1111"}
+    )
+    off = Choice(Channel.EMAIL, "booking_ready", False)
+    services.preferences.set_for_customer(COMMAND, other, [off])
+    services.customers.merge(COMMAND, kept, other)
+    (message,) = services.deliveries.claim([Channel.EMAIL], 1)
+    assert services.letters.unwanted([message]) == {message["id"]: OFF}

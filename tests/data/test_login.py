@@ -299,3 +299,42 @@ def test_logins_and_passwords_are_audited_without_the_secret(services: Services)
 def test_an_address_is_one_user(services: Services) -> None:
     with pytest.raises(Conflict):
         services.users.add(COMMAND, "ADA@example.com", Role.MANAGER, "", OTHER)
+
+
+@pytest.mark.parametrize("meanwhile", ["password", "disabled"])
+def test_a_login_that_is_overtaken_while_its_password_is_hashed_starts_no_session(
+    services: Services, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    id = services.users.by_email("ada@example.com")["id"]
+    services.users.add(COMMAND, "bob@example.com", Role.ADMIN, "Bob", OTHER)
+    hashed = services.passwords.verify
+
+    def overtaken(stored: str | None, password: str) -> bool:
+        good = hashed(stored, password)
+        monkeypatch.undo()
+        if meanwhile == "password":
+            services.users.set_password(COMMAND, id, OTHER)
+        else:
+            services.users.change(COMMAND, id, active=False)
+        return good
+
+    monkeypatch.setattr(services.passwords, "verify", overtaken)
+    with pytest.raises(NotAuthenticated):
+        services.login.login("ada@example.com", GOOD, somebody())
+    assert rows(services, "SELECT COUNT(*) FROM user_session") == [(0,)]
+
+
+def test_a_password_that_is_hashed_anew_at_a_login_does_not_undo_one_set_meanwhile(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = services.users.by_email("ada@example.com")["id"]
+
+    def outdated(stored: str) -> bool:
+        services.users.set_password(COMMAND, id, OTHER)
+        return True
+
+    monkeypatch.setattr(services.passwords, "outdated", outdated)
+    with pytest.raises(NotAuthenticated):
+        services.login.login("ada@example.com", GOOD, somebody())
+    monkeypatch.undo()
+    services.login.login("ada@example.com", OTHER, somebody())

@@ -227,3 +227,22 @@ def test_who_is_corrected_while_they_are_erased_is_erased(services: Services, da
         services.customers.change(COMMAND, id, name="Quenby Again")  # now each wants what the other has
     done.result(timeout=20)
     assert "uenby" not in everything(services.database)
+
+
+def test_what_is_booked_for_who_is_just_being_erased_goes_with_them(services: Services, database_url: str) -> None:
+    erasing = services_over(open_database(database_url))
+    held = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+
+    def erase() -> None:
+        with erasing.database.connection_context():
+            erasing.privacy.anonymize(COMMAND, EMAIL)
+
+    with ThreadPoolExecutor(1) as pool, services.database.atomic():
+        customer = services.customers.find_or_make(EMAIL, NAME, PHONE, "en", "GB")
+        make_booking(services, "RV-LATE1111", customer, contact={"name": NAME, "email": EMAIL})
+        done = pool.submit(erase)
+        if backend(services.database) == "postgresql":
+            until(lambda: services.database.execute_sql(held).fetchone()[0])
+    done.result(timeout=20)
+    assert "uenby" not in everything(services.database)
+    assert services.bookings.read("RV-LATE1111", STAFF)["status"] == Status.CANCELLED

@@ -225,3 +225,14 @@ def test_one_ends_ones_own_sessions_and_nobody_elses(services: Services) -> None
 def test_a_made_up_token_is_nobodys(services: Services, made_up: str) -> None:
     with pytest.raises(NotAuthenticated):
         services.sessions.resolve(made_up)
+
+
+def test_who_becomes_a_customer_again_under_another_address_sees_that_ones_bookings(services: Services) -> None:
+    add(services, "admin@example.com")
+    ray = add(services, "ray@example.com", Role.CUSTOMER)
+    services.users.change(COMMAND, ray, role=Role.TECHNICIAN, email="ray@second.example")
+    services.users.change(COMMAND, ray, role=Role.CUSTOMER)
+    actor = services.sessions.resolve(token(services, "ray@second.example"))
+    second = services.customers.customers.by_email("ray@second.example")
+    assert second is not None
+    assert actor.customer_id == second.id
