@@ -129,7 +129,7 @@ class Settings(BaseSettings):
     @classmethod
     def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
         url = parts(value.get_secret_value()) if value else None
-        if url and (url.scheme not in ("smtp", "smtps") or not url.hostname or (url.port or 1) < 1):
+        if url and (url.scheme not in ("smtp", "smtps") or not url.hostname or url.port == 0):
             raise ValueError("must be like smtp://user:password@host:587?from=shop@example.com")
         if url and "@" not in unquote(url.query.partition("from=")[2] or url.username or ""):
             raise ValueError("needs ?from= and the address that mails come from")
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     @classmethod
     def _gateway(cls, value: SecretStr | None) -> SecretStr | None:
         url = parts(value.get_secret_value()) if value else None
-        if url and (url.scheme not in ("http", "https") or not url.hostname):
+        if url and (url.scheme not in ("http", "https") or not url.hostname or url.port == 0):
             raise ValueError("must start with http:// or https://")
         return value
 

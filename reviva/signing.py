@@ -112,11 +112,15 @@ def kept_key(path: Path, new: str = "") -> bytes:
             if len(key) < 32:
                 raise SettingError(f"REVIVA_SECRET_KEY: {path} holds no key of 32 characters or more") from None
             return key.encode()
-        with os.fdopen(descriptor, "w") as file:
-            key = new or secrets.token_urlsafe(32)
-            file.write(key + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        key = new or secrets.token_urlsafe(32)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(key + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            path.unlink()  # a full disk leaves it empty, and no later start would find a key or make one
+            raise
         return key.encode()
     except OSError as problem:
         raise SettingError(f"REVIVA_SECRET_KEY: {path} can't be read or written ({problem.strerror})") from problem

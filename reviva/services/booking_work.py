@@ -125,7 +125,7 @@ class BookingWork:
         """Another name or number to go by for a booking, as it is kept. Raises `Invalid`."""
         if "email" in sent:
             raise Invalid.field("customer.email", "an address is its customer's: change it there", "not-a-draft")
-        country = self.service.shops.open(row["shop_slug"]).shop.country
+        country = self.service.shops.find(row["shop_slug"], closed=True).country
         return {**sent, **({"phone": e164(sent["phone"], country, "customer.phone")} if sent.get("phone") else {})}
 
     def wanted(self, sent: Sent) -> dict[str, int | None] | None:
@@ -145,7 +145,7 @@ class BookingWork:
 
         That is nothing where they are the same at the same prices.
         """
-        place = self.service.shops.open(row["shop_slug"])
+        place = self.service.shops.open(row["shop_slug"], closed=True)
         device, offers = self.service.catalog.wanted(row["model_slug"], list(wanted), row["currency"])
         lines = self.service.pricing.price(device, offers, place.shop, row["urgency"], row["starts_at"])
         for line in lines:

@@ -39,9 +39,12 @@ class ShopService:
         self.benches, self.slots = BenchRepository(database), SlotRepository(database)
         self._kept: dict[int, tuple[float, OpenShop | None]] = {}
 
-    def find(self, slug: str | None) -> Shop:
-        """The shop of this name; without one, the first. Raises `Invalid`, or `NotFound` where there is none."""
-        shop = self.shops.named(slug)
+    def find(self, slug: str | None, *, closed: bool = False) -> Shop:
+        """The shop of this name; without one, the first. One that takes no bookings any more only where `closed` says.
+
+        Raises `Invalid`, or `NotFound` where there is none.
+        """
+        shop = self.shops.named(slug) or (self.shops.find(Shop.slug == slug) if closed else None)
         if shop is None:
             raise NotFound("No shop is set up.") if slug is None else unknown(slug)
         return shop
@@ -58,12 +61,12 @@ class ShopService:
             raise Invalid(fault for slug in sorted(absent) for fault in unknown(slug).faults)
         return list(known.values())
 
-    def open(self, slug: str | None) -> OpenShop:
-        """The shop of this name with its calendar and benches.
+    def open(self, slug: str | None, *, closed: bool = False) -> OpenShop:
+        """The shop that `find` finds with its calendar and benches.
 
         What hangs on a shop is read again when the shop's version has gone up, and every few seconds in any case.
         """
-        shop = self.find(slug)
+        shop = self.find(slug, closed=closed)
         read_at, kept = self._kept.get(shop.id, (0.0, None))
         if kept is None or kept.shop.version != shop.version or clock.monotonic() - read_at > FRESH_SECONDS:
             calendar = Calendar.of(

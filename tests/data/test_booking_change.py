@@ -13,7 +13,7 @@ from peewee import Database, IntegrityError
 
 from reviva import clock
 from reviva.errors import Conflict, Invalid, NotFound, SlotTaken, StepForbidden, TooLate, VersionConflict
-from reviva.models import Booking
+from reviva.models import Booking, Shop
 from reviva.models.audit import ActorKind
 from reviva.models.booking import Status
 from reviva.models.user import Role
@@ -354,6 +354,16 @@ def test_a_job_that_overruns_goes_on_at_a_free_bench_where_another_has_its_own(
     assert [number for _, number in rows(services, benches)] == [8, 4 + 2]
     assert services.booking_work.amend(STAFF, last["reference"], more)["ends_at"] == at(11), "there is no third"
     assert [number for _, number in rows(services, benches)] == [8, 6]
+
+
+def test_work_goes_on_in_a_shop_that_takes_no_bookings_any_more(services: Services) -> None:
+    view = booked(services)
+    services.booking_work.set_status(STAFF, view["reference"], Status.CHECKED_IN)
+    Shop.update(active=False).bind(services.database).execute()
+    sent = {"repairs": ["battery"], "customer": {"name": "Grace Hopper", "phone": "07400 654321"}}
+    changed = services.booking_work.amend(STAFF, view["reference"], sent)
+    assert [item["repair"]["slug"] for item in changed["items"]] == ["battery"]
+    assert (changed["customer"]["name"], changed["customer"]["phone"]) == ("Grace Hopper", "+447400654321")
 
 
 def test_another_name_to_go_by_is_found_told_and_audited_with_the_one_before(services: Services) -> None:

@@ -63,6 +63,8 @@ def test_our_own_name_of_the_database_wins_over_the_usual_one(monkeypatch: pytes
         ("TRUSTED_PROXIES", "10.0.0.0/8,proxy", "does not appear to be"),
         ("SMTP_URL", "http://mail", "must be like smtp://"),
         ("SMTP_URL", "smtp://mail.example:25", "needs ?from="),
+        ("SMTP_URL", "smtp://mail.example:0?from=shop@example.com", "must be like smtp://"),
+        ("SMS_URL", "https://sms.example:70000", "ort out of range"),
         ("SMS_URL", "ftp://x", "must start with http:// or https://"),
         ("LOG_LEVEL", "loud", "'debug', 'info', 'warning' or 'error'"),
         ("LOG_FORMAT", "xml", "'text' or 'json'"),

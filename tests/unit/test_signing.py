@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reviva.signing import Signer, decode, digest, encode
+from reviva.errors import SettingError
+from reviva.signing import Signer, decode, digest, encode, kept_key
 
 SIGNER = Signer(b"k" * 32)
 JSON = st.recursive(
@@ -71,3 +74,16 @@ def test_the_program_comes_with_nobodys_secrets() -> None:
     if kept.returncode:
         pytest.skip("this is no git repository")
     assert kept.stdout == ""
+
+
+def test_a_key_that_a_full_disk_did_not_take_is_made_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingError, match="No space left"):
+        kept_key(tmp_path / "reviva.key")
+    monkeypatch.undo()
+    assert kept_key(tmp_path / "reviva.key") == kept_key(tmp_path / "reviva.key")
