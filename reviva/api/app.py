@@ -175,17 +175,17 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/auth/password-reset/confirm", auth.reset, PUBLIC, body=auth.Reset, status=204, rate=A_FEW,
         database=False),
 
-    get("/api/users", user.users, MAY.USERS_READ, query=user.Users, answer=user.UserPage),
+    get("/api/users", user.users, MAY.USERS_READ, query=user.Users, answer=Listed[user.UserAnswer]),
     post("/api/users", user.add, MAY.USERS_CHANGE, body=user.NewUser, answer=user.UserAnswer, status=201,
         errors=(409,)),
     get("/api/users/{id}", user.user, MAY.USERS_READ, answer=user.UserAnswer),
     patch("/api/users/{id}", user.change, MAY.USERS_CHANGE, body=user.UserChange, answer=user.UserAnswer,
         errors=(409,)),
-    get("/api/sessions", user.sessions, MAY.USERS_CHANGE, query=user.Sessions, answer=user.SessionPage),
+    get("/api/sessions", user.sessions, MAY.USERS_CHANGE, query=user.Sessions, answer=Listed[user.SessionAnswer]),
     delete("/api/sessions/{id}", user.end_session, MAY.USERS_CHANGE),
 
     get("/api/customers", customer.customers, MAY.CUSTOMERS_READ, query=customer.Customers,
-        answer=customer.CustomerPage),
+        answer=Listed[customer.CustomerSummary]),
     get("/api/customers/{id}", customer.customer, MAY.CUSTOMERS_READ, answer=customer.CustomerAnswer),
     patch("/api/customers/{id}", customer.change, MAY.CUSTOMERS_CHANGE, body=customer.CustomerChange,
         answer=customer.CustomerAnswer, errors=(409,)),
@@ -211,14 +211,14 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/unsubscribe", preference.unsubscribe, PUBLIC, status=204, rate=A_FEW),
 
     get("/api/notifications", notification.notifications, MAY.NOTIFICATIONS_READ, query=notification.Notifications,
-        answer=notification.NotificationPage),
+        answer=Listed[notification.NotificationAnswer]),
     post("/api/notifications/{id}/retry", notification.retry, MAY.NOTIFICATIONS_CHANGE,
         answer=notification.NotificationAnswer, errors=(409,)),
     post("/api/notifications/{id}/cancel", notification.cancel, MAY.NOTIFICATIONS_CHANGE,
         answer=notification.NotificationAnswer, errors=(409,)),
 
     get("/api/webhooks", webhook.list_webhooks, MAY.WEBHOOKS_CHANGE, query=webhook.Webhooks,
-        answer=webhook.WebhookPage),
+        answer=Listed[webhook.Webhook]),
     post("/api/webhooks", webhook.add_webhook, MAY.WEBHOOKS_CHANGE, body=webhook.WebhookBody,
         answer=webhook.NewWebhook, status=201),
     get("/api/webhooks/{id}", webhook.read_webhook, MAY.WEBHOOKS_CHANGE, answer=webhook.Webhook),
@@ -229,11 +229,11 @@ ROUTES: tuple[Endpoint, ...] = (
     post("/api/webhooks/{id}/test", webhook.test_webhook, MAY.WEBHOOKS_CHANGE, answer=webhook.Delivery, status=202,
         rate=A_FEW, errors=(409,)),
     get("/api/webhooks/{id}/deliveries", webhook.list_deliveries, MAY.WEBHOOKS_CHANGE, query=webhook.Deliveries,
-        answer=webhook.DeliveryPage),
+        answer=Listed[webhook.Delivery]),
     post("/api/webhooks/{id}/deliveries/{delivery}/retry", webhook.retry_delivery, MAY.WEBHOOKS_CHANGE,
         answer=webhook.Delivery, status=202, errors=(409,)),
 
-    get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=audit.AuditPage),
+    get("/api/audit", audit.rows, MAY.AUDIT_READ, query=audit.Rows, answer=Listed[audit.AuditAnswer]),
     get("/api/audit/verify", audit.verify, MAY.AUDIT_READ, answer=audit.VerdictAnswer),
 
     get("/api/dashboard", dashboard.read, MAY.DASHBOARD_READ, query=dashboard.DashboardQuery,
@@ -264,12 +264,13 @@ ROUTES: tuple[Endpoint, ...] = (
     get("/api/database/health", health.database, PUBLIC, database=False, answer=health.Health, errors=(503,)),
     post("/api/database/health", health.initialise, MAY.DATABASE_CHANGE, answer=health.Health, errors=(503,)),
     get("/api/database/queries", statement.queries, MAY.DATABASE_CHANGE, query=statement.Statements,
-        answer=statement.StatementPage),
+        answer=Listed[statement.StatementItem]),
     get("/api/database/indexes", index_advice.indexes, MAY.DATABASE_CHANGE, answer=index_advice.IndexList, rate=A_FEW),
 
     get("/api/live", live.connect, PUBLIC, query=live.LiveQuery, database=False, upgrade=True, status=101,
         errors=(401, 403, 426, 503)),
-    get("/api/live/sessions", live.sessions, MAY.USERS_CHANGE, query=live.LiveSessions, answer=live.LiveSessionPage),
+    get("/api/live/sessions", live.sessions, MAY.USERS_CHANGE, query=live.LiveSessions,
+        answer=Listed[live.LiveSessionItem]),
 
     get("/healthz", health.alive, PUBLIC, database=False, counted=False),
     get("/readyz", health.ready, PUBLIC, database=False, counted=False, errors=(503,)),
@@ -295,10 +296,8 @@ ROUTES: tuple[Endpoint, ...] = (
 
 def create_app(services: Any, hooks: Hooks | None = None) -> Application:
     """The WSGI application over `services`."""
-    if statements := getattr(services, "statements", None):
-        statements.told = metrics.count_statements
-    if deliveries := getattr(services, "webhook_deliveries", None):
-        deliveries.told = metrics.count_webhook
-    if keeper := getattr(getattr(services, "database", None), "keeper", None):
+    services.statements.told = metrics.count_statements
+    services.webhook_deliveries.told = metrics.count_webhook
+    if keeper := getattr(services.database, "keeper", None):
         keeper.told = metrics.PoolMetrics().show
     return Application(services, ROUTES, hooks or Hooks(who.authenticate, services.origins.allows))

@@ -32,11 +32,6 @@ class AuditAnswer(TypedDict):
     address: str
 
 
-class AuditPage(TypedDict):
-    items: list[AuditAnswer]
-    next: str | None
-
-
 class AuditFaultAnswer(TypedDict):
     id: int
     problem: str

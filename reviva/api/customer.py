@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Email, Id, Line, Locale, Moment, Notes, Phone
 from reviva.api.listing import BEFORE, Listing, in_zone, render_page
+from reviva.api.render import picked
 from reviva.api.version import Version, sent
 from reviva.database.statement import Row
 
@@ -35,11 +37,6 @@ class CustomerAnswer(CustomerSummary):
     notes: str
     anonymized_at: datetime | None
     merged_into: int | None
-
-
-class CustomerPage(TypedDict):
-    items: list[CustomerSummary]
-    next: str | None
 
 
 class Customers(Listing):
@@ -67,9 +64,7 @@ class Merge(Body):
     other: Id = Field(description="The customer who turns out to be the same person; their bookings move.")
 
 
-def summary(row: Row) -> dict[str, Any]:
-    """A customer in a list."""
-    return {name: row[name] for name in CustomerSummary.__annotations__}
+summary = partial(picked, CustomerSummary)
 
 
 def detail(row: Row) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
             answer = self._without_route(call, unmatched)
         except Exception as error:  # noqa: BLE001  # the last net: the client gets a problem
             upgrade = False
-            answer = problem(understand(error, self.hooks.connection_lost), call.request_id)
+            answer = problem(understand(error), call.request_id)
         if not upgrade:
             start_response(_STATUS[answer.status], self._headers(call, answer))
         self._note(call, answer, metrics, perf_counter() - started, activity.statements)
@@ -124,7 +124,7 @@ class Application(Bottle):  # type: ignore[misc]  # Bottle has no types
         if methods and call.method == "OPTIONS":
             headers = preflight_headers(call.environ.get("HTTP_ORIGIN", ""), self._allows, allowed)
             return Answer(status=204, headers={"Allow": allowed, **headers})
-        answer = problem(understand(unmatched, self.hooks.connection_lost), call.request_id)
+        answer = problem(understand(unmatched), call.request_id)
         if methods:
             answer.headers["Allow"] = allowed
         return answer

@@ -5,22 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pydantic import BaseModel
 
 from reviva.api.call import Call, Handler
-from reviva.api.fields import parse_id, parse_reference
+from reviva.api.fields import ID_SCHEMA, REFERENCE_SCHEMA, SLUG_SCHEMA, parse_id, parse_reference
 from reviva.api.ratelimit import Rate
 from reviva.api.render import to_json
 from reviva.errors import Invalid
-from reviva.spelling import parse_slug
+from reviva.spelling import parse_plain, parse_slug
 
-PATH_PARAMETERS = {
-    "id": parse_id, "delivery": parse_id, "reference": parse_reference, "slug": parse_slug, "category": parse_slug,
-    "key": parse_slug,
+
+class Kind(NamedTuple):
+    """How a parameter of a path is read, and its JSON schema. A parser's ValueError is a 404."""
+
+    parse: Callable[[str], Any]
+    schema: dict[str, Any]
+
+
+_ID, _SLUG = Kind(parse_id, ID_SCHEMA), Kind(parse_slug, SLUG_SCHEMA)
+_KINDS = {
+    "id": _ID, "delivery": _ID, "reference": Kind(parse_reference, REFERENCE_SCHEMA), "slug": _SLUG, "category": _SLUG,
+    "key": _SLUG,
 }  # fmt: skip
-"""How a path parameter is read, by its name; other names are taken as they are. A parser's ValueError is a 404."""
+_ANY = Kind(parse_plain, {"type": "string", "minLength": 1})
 
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
@@ -126,9 +135,9 @@ class Endpoint:
         return _PARAMETER.sub(r"{\1}", self.path)
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """The names of the path's parameters."""
-        return tuple(match[1] for match in _PARAMETER.finditer(self.path))
+    def parameters(self) -> dict[str, Kind]:
+        """The path's parameters by name, which says of what kind each is."""
+        return {match[1]: _KINDS.get(match[1], _ANY) for match in _PARAMETER.finditer(self.path)}
 
     @property
     def versioned(self) -> bool:

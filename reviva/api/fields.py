@@ -6,11 +6,11 @@ In a `Body` everything is strict JSON; in a `Query` every value starts as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from annotated_types import GroupedMetadata
 from email_validator import EmailNotValidError, validate_email
@@ -20,6 +20,8 @@ from pydantic_core import PydanticCustomError
 from reviva import places
 from reviva.money import MOST
 from reviva.spelling import SLUG, parse_instant, parse_plain, parse_slug
+
+Several = TypeVar("Several", bound=Sequence[Any])
 
 BIGGEST_ID: Final = 2**63 - 1
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -127,7 +129,7 @@ class Commas(GroupedMetadata):
         """What pydantic applies, in order."""
         yield Field(max_length=self.most)
         yield BeforeValidator(_split)
-        yield AfterValidator(_unrepeated)
+        yield AfterValidator(unrepeated)
 
 
 def parse_id(value: str) -> int:
@@ -216,7 +218,8 @@ def _split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
 
-def _unrepeated(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def unrepeated(values: Several) -> Several:
+    """Values of which none is there twice; raises ValueError."""
     if len(set(values)) != len(values):
         raise PydanticCustomError("repeated", "must not name the same thing twice")
     return values

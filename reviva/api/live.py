@@ -48,11 +48,6 @@ class LiveSessionItem(TypedDict):
     close_reason: str | None
 
 
-class LiveSessionPage(TypedDict):
-    items: list[LiveSessionItem]
-    next: str | None
-
-
 class LiveSessions(Listing):
     sortable = ("id", "opened_at", "seen_at")
 

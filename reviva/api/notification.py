@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from typing_extensions import TypedDict
@@ -10,7 +11,7 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Commas, Line, Reference
 from reviva.api.listing import Listing, render_page
-from reviva.database.statement import Row
+from reviva.api.render import picked
 from reviva.models.notification import Channel, NotificationStatus
 
 
@@ -34,11 +35,6 @@ class NotificationAnswer(TypedDict):
     sent_at: datetime | None
 
 
-class NotificationPage(TypedDict):
-    items: list[NotificationAnswer]
-    next: str | None
-
-
 class Notifications(Listing):
     sortable = ("id", "created_at", "due_at", "sent_at")
 
@@ -48,9 +44,7 @@ class Notifications(Listing):
     reference: Reference | None = None
 
 
-def render(row: Row) -> dict[str, Any]:
-    """A notification as the API shows it."""
-    return {name: row[name] for name in NotificationAnswer.__annotations__}
+render = partial(picked, NotificationAnswer)
 
 
 def notifications(call: Call) -> Answer:

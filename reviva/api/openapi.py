@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 from reviva import __version__
 from reviva.api.body import CAP
 from reviva.api.endpoint import Endpoint
-from reviva.api.fields import ID_SCHEMA, REFERENCE_SCHEMA, SLUG_SCHEMA
 from reviva.api.listing import Listing
 from reviva.api.problem import CONTENT_TYPE
 from reviva.api.serving import SESSION_COOKIE
@@ -20,11 +19,6 @@ from reviva.errors import RevivaError
 
 Schema = dict[str, Any]
 _COMPONENT: Final = "#/components/schemas/{model}"
-
-_PARAMETERS: Final = {
-    "id": ID_SCHEMA, "delivery": ID_SCHEMA, "reference": REFERENCE_SCHEMA, "slug": SLUG_SCHEMA,
-    "category": SLUG_SCHEMA, "key": SLUG_SCHEMA,
-}  # fmt: skip
 
 _ASKS: Final = {
     "If-Match": (
@@ -205,9 +199,8 @@ def _told(endpoint: Endpoint) -> Schema:
 
 
 def _path(endpoint: Endpoint) -> Iterator[Schema]:
-    for name in endpoint.parameters:
-        schema = _PARAMETERS.get(name, {"type": "string", "minLength": 1})
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
+    for name, kind in endpoint.parameters.items():
+        yield {"name": name, "in": "path", "required": True, "schema": kind.schema}
 
 
 def _query(model: Schema) -> Iterator[Schema]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Commas, Id, Instant, Line, Name, Slug
 from reviva.api.listing import Listing, render_page
+from reviva.api.render import picked
 from reviva.api.shapes import Factor, Rule
 from reviva.api.version import UNSENT, Version, sent
 from reviva.database.statement import Row
@@ -142,12 +144,5 @@ def set_factor(call: Call) -> dict[str, Any]:
 
 _AMOUNTS = {"charged", "before", "after", "difference"}
 
-
-def render_rule(row: Row) -> dict[str, Any]:
-    """A rule as the API shows it."""
-    return {name: row[name] for name in Rule.__annotations__}
-
-
-def render_factor(row: Row) -> dict[str, Any]:
-    """A factor as the API shows it."""
-    return {name: row[name] for name in Factor.__annotations__}
+render_rule = partial(picked, Rule)
+render_factor = partial(picked, Factor)

@@ -5,16 +5,15 @@ from __future__ import annotations
 import errno
 import logging
 import sqlite3
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, Final
 
 from bottle import HTTPError
-from peewee import DatabaseError, OperationalError
 
 from reviva import clock
 from reviva.api.call import Answer
 from reviva.api.render import to_json
+from reviva.database.failures import driver_error, is_unavailable
 from reviva.errors import (
     DatabaseUnavailable,
     Forbidden,
@@ -46,8 +45,6 @@ _SQLITE: Final = (
 QUIET: Final = 60.0
 """Seconds in which one reason to refuse requests is logged once: there may be hundreds of them in each."""
 _logged: dict[str, float] = {}
-
-ConnectionLost = Callable[[BaseException], bool]
 
 
 def problem(error: RevivaError, request_id: str) -> Answer:
@@ -83,12 +80,10 @@ def from_bottle(error: HTTPError) -> RevivaError:
     return known[status]() if status in known else unexpected(error)
 
 
-def from_database(error: BaseException, connection_lost: ConnectionLost) -> RevivaError:
-    """503 in plain words when the database is away, locked, full or read-only; else it is our own mistake."""
-    if isinstance(error, sqlite3.Error) or isinstance(error.__cause__ or error.__context__, sqlite3.Error):
-        words = next((words for sign, words in _SQLITE if sign in str(error).lower()), None)
-        return DatabaseUnavailable(words) if words else unexpected(error)
-    return DatabaseUnavailable() if connection_lost(error) else unexpected(error)
+def from_sqlite(error: BaseException) -> RevivaError:
+    """503 in plain words where SQLite's file is locked, full, read-only or damaged; else it is our own mistake."""
+    words = next((words for sign, words in _SQLITE if sign in str(error).lower()), None)
+    return DatabaseUnavailable(words) if words else unexpected(error)
 
 
 def unexpected(error: BaseException) -> RevivaError:
@@ -97,9 +92,9 @@ def unexpected(error: BaseException) -> RevivaError:
     return RevivaError("Something went wrong on our side; the log has it under this request_id.")
 
 
-def understand(error: Exception, connection_lost: ConnectionLost) -> RevivaError:
+def understand(error: Exception) -> RevivaError:
     """Any exception that a handler let through, as an error with a status; what makes us unavailable is logged."""
-    understood = _understood(error, connection_lost)
+    understood = _understood(error)
     if isinstance(understood, Unavailable):
         now, known = clock.monotonic(), _logged.get(understood.detail)
         if known is None or now - known >= QUIET:
@@ -110,18 +105,15 @@ def understand(error: Exception, connection_lost: ConnectionLost) -> RevivaError
     return understood
 
 
-def _understood(error: Exception, connection_lost: ConnectionLost) -> RevivaError:
+def _understood(error: Exception) -> RevivaError:
     if isinstance(error, RevivaError):
         return unexpected(error) if error.status >= 500 and not isinstance(error, Unavailable) else error
     if isinstance(error, HTTPError):
         return from_bottle(error)
-    if isinstance(error, DatabaseError | sqlite3.Error) or connection_lost(error):
-        return from_database(error, connection_lost)
+    if isinstance(driver_error(error), sqlite3.Error):
+        return from_sqlite(error)
+    if is_unavailable(error):
+        return DatabaseUnavailable()
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return Unavailable("The disk is full.")
     return unexpected(error)
-
-
-def looks_lost(error: BaseException) -> bool:
-    """Whether the database server went away, as far as the exception's class tells."""
-    return isinstance(error, OperationalError)

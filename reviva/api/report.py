@@ -11,8 +11,9 @@ from typing_extensions import TypedDict
 from reviva.api.call import Call
 from reviva.api.dashboard import TopModel
 from reviva.api.fields import Day, Query, Slug
-from reviva.api.shapes import Money, Named
+from reviva.api.shapes import Named
 from reviva.errors import Forbidden
+from reviva.money import Money
 from reviva.repositories.report import By
 from reviva.services.access import Permission
 from reviva.services.report import sheet

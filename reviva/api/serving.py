@@ -14,17 +14,15 @@ from pydantic import BaseModel
 from reviva.api.body import empty_query, parse_body, parse_query, read_body
 from reviva.api.call import Answer, Authenticate, Call
 from reviva.api.client import AllowOrigin
-from reviva.api.endpoint import PATH_PARAMETERS, Endpoint
+from reviva.api.endpoint import Endpoint
 from reviva.api.fields import Query
 from reviva.api.metrics import RouteMetrics
-from reviva.api.problem import ConnectionLost, looks_lost
 from reviva.api.ratelimit import Limiter
 from reviva.api.render import to_json
 from reviva.api.version import answered
 from reviva.database.units import retrying
 from reviva.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from reviva.identity import household
-from reviva.spelling import parse_plain
 
 SESSION_COOKIE = "reviva_session"
 MOST_OF_TOKEN = 64
@@ -46,12 +44,11 @@ class Hooks:
     """What the HTTP ground asks of the layers above and below it.
 
     `authenticate` may query the database. `allow_origin` answers from memory: it is asked without a connection, for
-    each request from another origin. `connection_lost` tells a database that is away from a mistake of ours.
+    each request from another origin.
     """
 
     authenticate: Authenticate = nobody
     allow_origin: AllowOrigin = no_origin
-    connection_lost: ConnectionLost = looks_lost
 
 
 class Serving:
@@ -62,7 +59,7 @@ class Serving:
         self.metrics = RouteMetrics(endpoint.method, endpoint.template)
         self._limiters = limiters
         self._body_deadline = body_deadline
-        self._parsers = [(name, PATH_PARAMETERS.get(name, parse_plain)) for name in endpoint.parameters]
+        self._parsers = [(name, kind.parse) for name, kind in endpoint.parameters.items()]
         self._query = endpoint.query or Query
         self._versioned = endpoint.versioned
 

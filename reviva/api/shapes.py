@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Generic, Literal, NotRequired, TypeVar
+from typing import Any, Generic, NotRequired, TypeVar
 
 from typing_extensions import TypedDict
 
 from reviva.models.booking import Status, Urgency
 from reviva.models.catalog import Tier
 from reviva.models.pricing import RuleKind
+from reviva.money import Money
 from reviva.services.pricing import Conditions
 
 T = TypeVar("T")
@@ -27,11 +28,6 @@ class Listed(TypedDict, Generic[T]):
     items: list[T]
     next: str | None
     total: NotRequired[int]
-
-
-class Money(TypedDict):
-    amount: int
-    currency: str
 
 
 class Named(TypedDict):
@@ -282,7 +278,3 @@ class StepReport(TypedDict):
     status: NotRequired[Status]
     version: NotRequired[int]
     error: NotRequired[StepError]
-
-
-class Ok(TypedDict):
-    status: Literal["ok"]

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field, PlainSerializer, WithJsonSchema, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Country, Currency, Date, Line, Name, Slug, Timezone, Written, parse_email
+from reviva.api.fields import (
+    Body,
+    Country,
+    Currency,
+    Date,
+    Line,
+    Name,
+    Slug,
+    Timezone,
+    Written,
+    parse_email,
+    unrepeated,
+)
 from reviva.api.listing import Listing, render_page
+from reviva.api.render import picked
 from reviva.api.shapes import Shop
 from reviva.api.version import UNSENT, Version, sent
 from reviva.config import origin
-from reviva.database.statement import Row
 
 MOST_BENCHES = 200
 GRIDS = (15, 30, 45, 60, 90, 120, 180, 240)
@@ -44,12 +57,6 @@ def _grid(value: int) -> int:
     if value not in GRIDS:
         raise PydanticCustomError("grid", "must be one of {grids}", {"grids": ", ".join(map(str, GRIDS))})
     return value
-
-
-def _unrepeated(values: list[str]) -> list[str]:
-    if len(set(values)) != len(values):
-        raise PydanticCustomError("repeated", "must not name the same thing twice")
-    return values
 
 
 WallTime = Annotated[
@@ -110,7 +117,7 @@ class ShopFields(Body):
     horizon_days: Annotated[int, Field(ge=1, le=730)] = UNSENT
     cancel_notice_minutes: Minutes = UNSENT
     confirm_by_hand: bool = UNSENT
-    allowed_origins: Annotated[list[Origin], Field(max_length=50), AfterValidator(_unrepeated)] = UNSENT
+    allowed_origins: Annotated[list[Origin], Field(max_length=50), AfterValidator(unrepeated)] = UNSENT
     active: bool = UNSENT
 
 
@@ -157,6 +164,4 @@ def change_shop(call: Call) -> dict[str, Any]:
     return render_shop(call.services.shop_changes.change(call.actor, call.params["slug"], version, **fields))
 
 
-def render_shop(row: Row) -> dict[str, Any]:
-    """A shop as the API shows it."""
-    return {name: row[name] for name in Shop.__annotations__}
+render_shop = partial(picked, Shop)

@@ -52,11 +52,6 @@ class StatementItem(TypedDict):
     updated_at: datetime
 
 
-class StatementPage(TypedDict):
-    items: list[StatementItem]
-    next: str | None
-
-
 class Statements(Listing):
     sortable = ("total", "calls", "mean", "p50", "p95", "p99", "max", "rows", "errors", "slow", "repeated")
     default_sort = "-total"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,8 +12,8 @@ from typing_extensions import TypedDict
 from reviva.api.call import Answer, Call
 from reviva.api.fields import Body, Commas, Email, Line, QueryId
 from reviva.api.listing import Listing, render_page
+from reviva.api.render import picked
 from reviva.api.version import Version, sent
-from reviva.database.statement import Row
 from reviva.models.user import Role
 
 
@@ -28,11 +29,6 @@ class UserAnswer(TypedDict):
     version: int
 
 
-class UserPage(TypedDict):
-    items: list[UserAnswer]
-    next: str | None
-
-
 class SessionAnswer(TypedDict):
     id: int
     user_id: int
@@ -44,11 +40,6 @@ class SessionAnswer(TypedDict):
     expires_at: datetime
     ended_at: datetime | None
     end_reason: str | None
-
-
-class SessionPage(TypedDict):
-    items: list[SessionAnswer]
-    next: str | None
 
 
 class Users(Listing):
@@ -83,9 +74,7 @@ class UserChange(Body):
     version: Version | None = None
 
 
-def render_user(row: Row) -> dict[str, Any]:
-    """A user as the API shows them."""
-    return {name: row[name] for name in UserAnswer.__annotations__}
+render_user = partial(picked, UserAnswer)
 
 
 def users(call: Call) -> Answer:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
-from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 from reviva.api.call import Answer, Call
-from reviva.api.fields import Body, Commas, Line
+from reviva.api.fields import Body, Commas, Line, unrepeated
 from reviva.api.listing import Listing, render_page
-from reviva.api.shapes import Listed
+from reviva.api.render import picked
 from reviva.api.version import UNSENT, Version, sent
-from reviva.database.statement import Row
 from reviva.models.notification import NotificationStatus
 from reviva.models.webhook import Told
 
@@ -60,16 +59,10 @@ class Delivery(TypedDict):
     sent_at: datetime | None
 
 
-def _once_each(events: list[Told]) -> list[Told]:
-    if len(set(events)) != len(events):
-        raise PydanticCustomError("repeated", "must not name the same thing twice")
-    return events
-
-
 Url = Annotated[str, Line(2000), Field(description="https, without user, password and fragment.")]
 Events = Annotated[
     list[Annotated[Told, Field(strict=False)]], Field(description="Types of event; none for all."),
-    AfterValidator(_once_each),
+    AfterValidator(unrepeated),
 ]  # fmt: skip
 
 
@@ -147,15 +140,5 @@ def retry_delivery(call: Call) -> dict[str, Any]:
     return render_delivery(call.services.webhooks.retry(call.actor, call.params["id"], call.params["delivery"]))
 
 
-def render(row: Row) -> dict[str, Any]:
-    """A webhook as the API shows it."""
-    return {name: row[name] for name in Webhook.__annotations__}
-
-
-def render_delivery(row: Row) -> dict[str, Any]:
-    """A delivery as the API shows it."""
-    return {name: row[name] for name in Delivery.__annotations__}
-
-
-WebhookPage = Listed[Webhook]
-DeliveryPage = Listed[Delivery]
+render = partial(picked, Webhook)
+render_delivery = partial(picked, Delivery)

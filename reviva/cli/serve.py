@@ -48,11 +48,8 @@ def build(settings: Settings) -> Application:
     # After the fork: the metrics' files belong to one process, and gevent's waiting to one loop.
     from reviva.api.app import create_app
     from reviva.api.metrics import LiveMetrics
-    from reviva.api.serving import Hooks
-    from reviva.api.who import authenticate
     from reviva.database import green
     from reviva.database.connection import open_pool
-    from reviva.database.failures import is_unavailable
     from reviva.notifications.dispatcher import Dispatcher
     from reviva.notifications.webhook_dispatcher import WebhookDispatcher
     from reviva.realtime.live import Live
@@ -61,7 +58,7 @@ def build(settings: Settings) -> Application:
     services = Services(settings, open_pool(settings))
     services.sockets = Live(services.live, LiveMetrics())
     services.drivers += [Dispatcher(services), WebhookDispatcher(services), services.sockets]
-    return create_app(services, Hooks(authenticate, services.origins.allows, is_unavailable))
+    return create_app(services)
 
 
 @cli.command()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, get_origin
 
 import jsonschema_rs
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from reviva.api.app import ROUTES
+from reviva.api.listing import Listing
 from reviva.api.openapi import document
+from reviva.api.shapes import Listed
 from reviva.services.access import Permission
 from tests.api.conftest import Demo
 
@@ -49,6 +51,12 @@ def operations() -> dict[str, Any]:
     """What is said of each call of the product."""
     paths = document(ROUTES)["paths"]
     return {f"{method.upper()} {path}": said for path, by in paths.items() for method, said in by.items()}
+
+
+def test_every_list_tells_of_its_total() -> None:
+    lists = [each for each in ROUTES if each.query is not None and issubclass(each.query, Listing)]
+    assert len(lists) > 15
+    assert {each.path: get_origin(each.answer) for each in lists} == {each.path: Listed for each in lists}
 
 
 def headers(operation: Any) -> set[str]:

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 from reviva.api.call import Call
 from reviva.api.endpoint import PUBLIC, get
 from reviva.api.index_advice import IndexList
-from reviva.api.statement import StatementPage
+from reviva.api.shapes import Listed
+from reviva.api.statement import StatementItem
 from reviva.config import Settings
 from reviva.database.connection import open_database
 from reviva.database.monitor import REPEATS
@@ -58,7 +59,7 @@ def test_the_answer_is_what_the_document_says(client: Client) -> None:
             client.services.database.execute_sql("SELECT nothing")
     status, answer = client.get("/api/database/queries?sort=-errors&limit=1", "admin")
     assert status == 200
-    TypeAdapter(StatementPage).validate_python(answer)
+    TypeAdapter(Listed[StatementItem]).validate_python(answer)
     assert [item["statement"] for item in answer["items"]] == ["SELECT nothing"]
     status, following = client.get(f"/api/database/queries?sort=-errors&limit=1&after={answer['next']}", "admin")
     assert (status, [item["errors"] for item in following["items"]]) == (200, [0])

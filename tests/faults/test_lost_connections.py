@@ -13,7 +13,6 @@ from reviva.api.dispatch import Application
 from reviva.api.endpoint import PUBLIC, get, post
 from reviva.api.serving import Hooks
 from reviva.config import Settings
-from reviva.database.failures import is_unavailable
 from reviva.database.pool import PooledPostgres
 from tests.postgres import execute, new_database
 
@@ -83,7 +82,7 @@ def ask(breaking: Breaking) -> Ask:
     )
     settings = Settings(database_url="sqlite:///:memory:", rate_limit="off", secret_key="x" * 32)
     services = SimpleNamespace(settings=settings, database=breaking.pool)
-    app = Application(services, routes, Hooks(breaking.authenticate, connection_lost=is_unavailable))
+    app = Application(services, routes, Hooks(breaking.authenticate))
 
     def asked(method: str, path: str) -> tuple[int, dict[str, str]]:
         told: list[Any] = []
