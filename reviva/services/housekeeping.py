@@ -13,9 +13,10 @@ from peewee import Database
 from reviva import clock
 from reviva.background import Background
 from reviva.repositories.idempotency import IdempotencyRepository
+from reviva.repositories.one_time import OneTimeRepository
+from reviva.repositories.session import SessionRepository
 from reviva.repositories.slot import SlotRepository
-from reviva.repositories.throttle import OneTimeTokenRepository, ThrottleRepository
-from reviva.repositories.user import SessionRepository
+from reviva.repositories.throttle import ThrottleRepository
 from reviva.repositories.webhook import DeliveryRepository
 from reviva.services.audit_seal import AuditSeal
 from reviva.services.booking_draft import BookingDrafts
@@ -106,7 +107,7 @@ class Housekeeping:
         now = clock.now()
         with self.database.atomic():
             SessionRepository(self.database).forget(now - KEPT)
-            OneTimeTokenRepository(self.database).forget(now - KEPT)
+            OneTimeRepository(self.database).forget(now - KEPT)
             ThrottleRepository(self.database).forget(now - timedelta(days=1))
             DeliveryRepository(self.database).forget(now - KEPT)
             IdempotencyRepository(self.database).forget(now - KEPT_FOR)

@@ -16,7 +16,6 @@ from reviva.database.units import retrying
 from reviva.errors import RevivaError
 from reviva.models.booking import OVER, Status
 from reviva.models.shop import Shop
-from reviva.models.user import Purpose
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.preference import PreferenceRepository
@@ -127,7 +126,7 @@ class LetterService:
         if not self.links.links.good(nonce, clock.now()):
             raise Unwanted(SPENT)
         # Behind a #, so that a browser sends it to no server, whose log or whose links would tell it on.
-        return f"{self.url}/reset#token={self.links.token(Purpose.PASSWORD_RESET, nonce)}"
+        return f"{self.url}/reset#token={self.links.token(nonce)}"
 
     def _booking(self, reference: str) -> dict[str, Any]:
         """`reference, status, name, device, repairs, starts_at, total, currency, shop, link`."""

@@ -13,7 +13,7 @@ from reviva.database.statement import Row
 from reviva.errors import Invalid, TooManyRequests, WrongLogin
 from reviva.identity import email_key, household
 from reviva.models.audit import ActorKind
-from reviva.models.user import Purpose, Role
+from reviva.models.user import Role
 from reviva.repositories.event import EventRepository
 from reviva.repositories.notification import NotificationRepository
 from reviva.repositories.user import UserRepository
@@ -119,7 +119,7 @@ class LoginService:
 
         The payload names the link by its nonce; whoever sends the mail makes the token: `OneTimeLinks.token`.
         """
-        nonce = self.links.make(Purpose.PASSWORD_RESET, user["id"] if user else None, lifetime)
+        nonce = self.links.make(user["id"] if user else None, lifetime)
         with self.database.atomic() as attempt:
             recipient, id = (user["email"], user["id"]) if user else ("nobody", None)
             self.notifications.queue(f"{template}:{nonce}", template, recipient, payload={"link": nonce}, user=id)
@@ -131,7 +131,7 @@ class LoginService:
         check(password, ())
         hashed = self.passwords.hash(password)
         with borrowed(self.database), self.database.atomic():
-            id = self.links.use(Purpose.PASSWORD_RESET, token)
+            id = self.links.use(token)
             user = self.users.get(id) if id is not None else None
             if user is None or not user.active:
                 raise Invalid.field("token", "this link is wrong, was used, or is too old", "link-expired")

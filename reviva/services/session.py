@@ -17,7 +17,7 @@ from reviva.errors import Forbidden, NotAuthenticated, NotFound
 from reviva.models.audit import ActorKind
 from reviva.models.user import Role, Session
 from reviva.paging import ListQuery, Page
-from reviva.repositories.user import SessionRepository
+from reviva.repositories.session import SessionRepository
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.signing import Signer, digest

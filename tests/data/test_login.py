@@ -17,7 +17,7 @@ from reviva.database.connection import open_database
 from reviva.errors import Conflict, Invalid, NotAuthenticated, TooManyRequests
 from reviva.identity import household
 from reviva.models.audit import ActorKind
-from reviva.models.user import Purpose, Role
+from reviva.models.user import Role
 from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.actor import Actor
@@ -228,7 +228,7 @@ def test_a_changed_password_ends_the_other_sessions(services: Services) -> None:
 def queued_link(services: Services) -> str:
     """The token that the mail's sender makes from what was queued."""
     payload = services.login.notifications.some()[-1].payload
-    return services.links.token(Purpose.PASSWORD_RESET, payload["link"])
+    return services.links.token(payload["link"])
 
 
 def test_a_forgotten_password_is_set_by_a_link_that_works_once(services: Services) -> None:

@@ -17,7 +17,6 @@ import requests
 
 from reviva.database.connection import open_database
 from reviva.models import TABLES
-from reviva.models.user import Purpose
 from tests.api.conftest import ROOT, free_port
 from tests.people import KEY, services_over
 
@@ -103,7 +102,7 @@ def live_through_a_day(shop: Shop) -> None:
     with database.connection_context():
         services = services_over(database)
         link = next(mail.payload["link"] for mail in services.login.notifications.some() if "link" in mail.payload)
-        reset = services.links.token(Purpose.PASSWORD_RESET, link)
+        reset = services.links.token(link)
     shop.secrets |= {reset, reset.partition(".")[2]}
     shop.call("POST", "/api/auth/password-reset/confirm", {"token": reset, "password": PASSWORDS[2]})
     assert shop.call("POST", "/api/auth/login", {"email": "ray@example.com", "password": PASSWORDS[2]})["token"]
