@@ -78,6 +78,13 @@ class NotFound(RevivaError):
     code = "not-found"
 
 
+def known(found: Result | None, otherwise: str) -> Result:
+    """What was found. Raises `NotFound` where that is nothing."""
+    if found is None:
+        raise NotFound(otherwise)
+    return found
+
+
 class MethodNotAllowed(RevivaError):
     """This method is not offered here."""
 

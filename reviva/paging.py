@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -11,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import orjson
 
 from reviva.errors import Invalid
+from reviva.signing import decode, encode
 
 Item = TypeVar("Item")
 
@@ -80,13 +80,12 @@ def _named(item: Mapping[str, Any]) -> list[Any]:
 
 def pack(*values: Any) -> str:
     """An opaque cursor that holds some values."""
-    return base64.urlsafe_b64encode(orjson.dumps(values)).rstrip(b"=").decode()
+    return encode(orjson.dumps(values))
 
 
 def unpack(cursor: str) -> list[Any]:
     """The values that a cursor holds. Raises ValueError for one that is garbled."""
-    padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-    values = orjson.loads(base64.urlsafe_b64decode(padded))
+    values = orjson.loads(decode(cursor))
     if not isinstance(values, list):
         raise ValueError(cursor)
     return values

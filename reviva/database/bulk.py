@@ -5,7 +5,7 @@ COPY is refused by psycopg2 in a process that gevent patched, so this is for com
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any, Final, NamedTuple
@@ -62,18 +62,16 @@ def load(database: Database, shape: Shape, lines: bytes) -> None:
     if backend(database) == "postgresql":
         copy(database, shape, lines)
         return
-    places = ", ".join("?" * len(shape.listed.split(",")))
-    rows = ([_value(text) for text in line.split(b"\t")] for line in lines.split(b"\n")[:-1])
-    database.connection().executemany(f"INSERT INTO {shape.table} ({shape.listed}) VALUES ({places})", rows)
+    _insert(database, shape, ([_value(text) for text in line.split(b"\t")] for line in lines.split(b"\n")[:-1]))
 
 
 def _value(text: bytes) -> str | None:
     return None if text == b"\\N" else unescape(text).decode()
 
 
-def insert(database: Database, shape: Shape, rows: Sequence[Sequence[Any]], rule: str = "") -> None:
+def _insert(database: Database, shape: Shape, rows: Iterable[Sequence[Any]], rule: str = "") -> None:
     """Adds rows to a table of SQLite; the rule says what to do with one that is there already."""
-    places = ", ".join(["?"] * len(shape.columns) + [_literal(value) for _, value in shape.constants])
+    places = ", ".join("?" * len(shape.listed.split(",")))
     database.connection().executemany(f"INSERT INTO {shape.table} ({shape.listed}) VALUES ({places}){rule}", rows)
 
 
@@ -116,16 +114,10 @@ def _load(
     fields = [model._meta.combined[name] for name in shape.columns]
     values = [[field.db_value(row[name]) for name, field in zip(shape.columns, fields, strict=True)] for row in rows]
     if backend(database) == "sqlite":
-        insert(database, shape, values, rule)
+        _insert(database, shape, values, rule)
     else:
         lines = (shape.line % tuple(NULL if cell is None else escape(str(cell)) for cell in row) for row in values)
         copy(database, shape, "".join(lines).encode())
-
-
-def _literal(value: Value) -> str:
-    if value is None:
-        return "NULL"
-    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
 def lock(database: Database, tables: Sequence[str]) -> None:

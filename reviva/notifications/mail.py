@@ -165,8 +165,6 @@ def plain(address: str) -> str:
 def _said(problem: BaseException) -> str:
     if isinstance(problem, smtplib.SMTPResponseException):
         return f"{problem.smtp_code} {_text(problem.smtp_error)}"
-    if isinstance(problem, smtplib.SMTPSenderRefused):
-        return f"{problem.smtp_code} {_text(problem.smtp_error)}"
     return str(problem) or type(problem).__name__
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from peewee import JOIN, SQL, Database, fn
+from peewee import JOIN, SQL, Database, chunked, fn
 
 from reviva.database import bulk, statement
 from reviva.database.ddl import backend
@@ -16,7 +16,7 @@ from reviva.models.appendonly import ERASED
 from reviva.models.audit import ActorKind, Audit, AuditHead, AuditSeal
 from reviva.models.user import Role, User
 from reviva.paging import ListQuery, Page
-from reviva.repositories.base import Repository
+from reviva.repositories.base import BATCH, Repository
 
 A, S = Audit, AuditSeal
 
@@ -122,8 +122,8 @@ class AuditRepository(Repository[Audit]):
 
     def seal(self, seals: list[dict[str, Any]], head: dict[str, Any]) -> None:
         """Adds links to the chain and writes down its new end."""
-        for start in range(0, len(seals), 500):
-            statement.insert(self.database, AuditSeal, seals[start : start + 500])
+        for some in chunked(seals, BATCH):
+            statement.insert(self.database, AuditSeal, list(some))
         AuditHead.update(head).where(AuditHead.id == 1).bind(self.database).execute()
 
     def sealed_up_to(self) -> int:

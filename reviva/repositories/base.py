@@ -11,7 +11,7 @@ from peewee import SQL, Database, Expression, IntegrityError, Query, chunked, fn
 
 from reviva.database import statement
 from reviva.database.statement import Among, Row, Statement
-from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict
+from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict, known
 from reviva.models.base import Base
 from reviva.paging import ListQuery, Page
 from reviva.repositories.page import Key, fetch, keys_for
@@ -26,7 +26,7 @@ BATCH = 500
 
 
 class Repository(Generic[M]):
-    """CRUD, lists, bulk changes and aggregates of one table. Never commits: the service that calls it does."""
+    """CRUD, lists and bulk changes of one table. Never commits: the service that calls it does."""
 
     model: type[M]
     sorts: ClassVar[Mapping[str, Any]] = {}
@@ -49,10 +49,7 @@ class Repository(Generic[M]):
 
     def get(self, id: int) -> M:
         """The row with this id. Raises `NotFound`."""
-        found = self.find(self.model.id == id)
-        if found is None:
-            raise NotFound(f"There is no {self.noun} {id}.")
-        return found
+        return known(self.find(self.model.id == id), f"There is no {self.noun} {id}.")
 
     def find(self, *conditions: Expression) -> M | None:
         """The first row that meets all the conditions, or None."""
@@ -138,12 +135,6 @@ class Repository(Generic[M]):
     def update_many(self, condition: Expression, **values: Any) -> int:
         """Changes the fields given in every row that meets the condition; returns how many."""
         return int(self.model.update(values).where(condition).bind(self.database).execute())
-
-    def aggregate(self, measures: Mapping[str, Any], by: Sequence[Any] = (), *conditions: Expression) -> list[Row]:
-        """Measures (`{"revenue": fn.SUM(...)}`) of the rows that meet the conditions, grouped by some columns."""
-        query = self.model.select(*by, *[node.alias(name) for name, node in measures.items()])
-        query = query.where(*conditions) if conditions else query
-        return self.run(query.group_by(*by).order_by(*by) if by else query)
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort.

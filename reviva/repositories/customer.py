@@ -11,6 +11,7 @@ from peewee import EXCLUDED, SQL, Case, Expression, Query, fn
 from reviva import clock
 from reviva.database.ddl import backend
 from reviva.database.statement import Among, Param, Row, Statement, locking
+from reviva.errors import Conflict, known
 from reviva.identity import email_key
 from reviva.models.booking import Booking, Status
 from reviva.models.customer import Customer
@@ -81,6 +82,17 @@ class CustomerRepository(Repository[Customer]):
     def lock(self, *ids: int) -> None:
         """Lets nobody else change some customers, nor book for them, before the transaction ends."""
         _LOCK[backend(self.database)].all(self.database, ids=list(ids))
+
+    def present(self, id: int) -> Row:
+        """One customer, as `one` has them, whom nobody else changes before the transaction ends.
+
+        Raises `NotFound`, and `Conflict` for one who is no more.
+        """
+        self.lock(id)
+        row = known(self.one(id), f"There is no customer {id}.")
+        if row["anonymized_at"] or row["merged_into_id"]:
+            raise Conflict("This customer was erased or merged into another.")
+        return row
 
     def find_or_make(self, email: str, name: str, phone: str | None, locale: str) -> int:
         """The id of the customer with this address (or of whom they were merged into), made if there is none."""

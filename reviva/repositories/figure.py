@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from peewee import SQL, Cast, Database, NodeList, fn
+from peewee import SQL, Cast, Database, NodeList, chunked, fn
 
 from reviva.database import statement
 from reviva.database.ddl import Backend, backend
@@ -17,10 +17,10 @@ from reviva.models import Booking, BookingHistory, DayFigure, DayTotal, DeviceMo
 from reviva.models.booking import OVER, Status
 from reviva.models.notification import NotificationStatus
 from reviva.models.summary import Measure
+from reviva.repositories.base import BATCH
 
 B, H, N, F, T = Booking, BookingHistory, Notification, DayFigure, DayTotal
 M = Measure
-BATCH = 500
 TOTALLED = tuple(measure for measure in M if measure != M.TECHNICIAN)
 """Technicians work in one shop each: their sums over all shops would be as many rows again."""
 TURN = "figures"
@@ -96,9 +96,8 @@ class FigureRepository:
         bound = {"day": day.isoformat()}
         wait_for_turn(self.database, TURN)  # each statement after it sees what the others have kept
         _DROP.run(self.database, shops=shops, **bound)
-        rows = [{"day": day, **row} for row in figures]
-        for start in range(0, len(rows), BATCH):
-            statement.insert(self.database, DayFigure, rows[start : start + BATCH])
+        for some in chunked(figures, BATCH):
+            statement.insert(self.database, DayFigure, [{"day": day, **row} for row in some])
         _DROP_TOTAL.run(self.database, **bound)
         _SUM_UP.run(self.database, **bound)
 

@@ -76,9 +76,6 @@ def keys_for(sort: Sequence[tuple[str, bool]], sorts: Mapping[str, Any], unique:
     return [*keys, Key("", unique, last)]
 
 
-_listings: dict[Hashable, Statement] = {}
-
-
 def fetch(
     database: Database,
     build: Callable[[], Any],
@@ -107,13 +104,7 @@ def fetch(
         walk: Walk | None = None,
     ) -> list[Row]:  # fmt: skip
         nulls = None if place is None else tuple(value is None for value in place)
-        form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
-        statement = _listings.get(form) if shape is not None else None
-        if statement is None:
-            chosen = searched.chosen if searched and not walk else None
-            statement = compose(build, keys, nulls, numbered, part, branches, shape is not None, walk, chosen)
-            if shape is not None:
-                _listings[form] = statement
+        statement = composed(shape, build, keys, nulls, numbered, part, branches, walk or searched)
         after = {f"after_{n}": value for n, value in enumerate(place or ())}
         return statement.all(database, **(values or {}), **after, limit=most, offset=offset, most=most + offset)
 
@@ -150,14 +141,31 @@ def in_parts(
     return rows + read(True, place if behind else None, most - len(rows), max(0, skipped - passed))
 
 
+_listings: dict[Hashable, Statement] = {}
+
+
+def composed(
+    shape: Hashable, build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool,
+    part: bool | None, branches: Sequence[Any], found: Walk | Found | None,
+) -> Statement:  # fmt: skip
+    """What `compose` makes, kept where there is a shape to keep it by."""
+    if shape is None:
+        return compose(build, keys, nulls, numbered, part, branches, kept=False, found=found)
+    form = (shape, nulls, numbered, part, tuple((key.name, key.descending) for key in keys))
+    if form not in _listings:
+        _listings[form] = compose(build, keys, nulls, numbered, part, branches, kept=True)
+    return _listings[form]
+
+
 def compose(
     build: Callable[[], Any], keys: Sequence[Key], nulls: Sequence[bool] | None, numbered: bool, part: bool | None,
-    branches: Sequence[Any], kept: bool, walk: Walk | None = None, collected: Any = None,
+    branches: Sequence[Any], kept: bool, found: Walk | Found | None = None,
 ) -> Statement:  # fmt: skip
     """A list's rows: in its order, from its place on, and with the values it is sorted by as columns `sort_n`.
 
     What is sorted by something that may be missing is read in two parts, so that an index gives each in its order in
-    either direction: the rows that have it, then (`part`) those that don't.
+    either direction: the rows that have it, then (`part`) those that don't. What is searched for is `found` on a walk
+    through the list, or collected and then sorted.
     """
     used = list(keys[1:]) if part else [replace(keys[0], nullable=keys[0].nullable and part is None), *keys[1:]]
     skipped = len(keys) - len(used)
@@ -175,13 +183,13 @@ def compose(
 
     def rows() -> Any:
         sorted_by = [key.node.alias(f"sort_{n}") for n, key in enumerate(keys)]
-        if walk:
+        if isinstance(found, Walk):
             # What has a LIMIT is not merged into what asks it, and comes in its order.
-            passed = ordered(build()).select_extend(SQL("search_text"), *sorted_by).limit(walk.most)
-            query = outer(passed).where(walk.condition)
-        elif collected is not None:
+            passed = ordered(build()).select_extend(SQL("search_text"), *sorted_by).limit(found.most)
+            query = outer(passed).where(found.condition)
+        elif found is not None:
             # What has an OFFSET is not merged into what asks it: no planner walks through a list to sort it.
-            every = narrowed(build()).where(collected).select_extend(*sorted_by).offset(0)
+            every = narrowed(build()).where(found.chosen).select_extend(*sorted_by).offset(0)
             named = (replace(key, node=SQL(_listed(f"sort_{n}"))) for n, key in enumerate(used, skipped))
             query = outer(every).order_by(*[key.order() for key in named])
         else:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from reviva.errors import NotFound
+from reviva.database.statement import Row
+from reviva.errors import known
 from reviva.models.audit import ActorKind
 from reviva.models.user import Role
 from reviva.services.actor import Actor
@@ -100,12 +101,9 @@ def audience(topic: str, customer_id: int | None) -> list[str]:
     return [topic, *staff] if customer_id is None else [topic, f"customer:{customer_id}", *staff]
 
 
-def reach(actor: Actor, reference: str, customer_id: int | None) -> None:
-    """Raises `NotFound` unless `actor` may see this booking, so that nobody learns of another's."""
-    if actor.staff:
-        return
-    if actor.kind is ActorKind.BOOKING and actor.name == reference:
-        return
-    if actor.customer_id is not None and actor.customer_id == customer_id:
-        return
-    raise NotFound(f"There is no booking {reference}.")
+def reach(actor: Actor, reference: str, row: Row | None) -> Row:
+    """A booking's row. Raises `NotFound` where there is none, and just so where `actor` may not see it: nobody learns
+    of another's."""
+    own = row is not None and actor.customer_id is not None and actor.customer_id == row["customer_id"]
+    held = actor.kind is ActorKind.BOOKING and actor.name == reference
+    return known(row if actor.staff or held or own else None, f"There is no booking {reference}.")

@@ -12,7 +12,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Faults, NotFound
+from reviva.errors import Faults
 from reviva.identity import e164
 from reviva.models.audit import ActorKind
 from reviva.models.booking import Status
@@ -211,11 +211,7 @@ class BookingService:
 
     def seen(self, reference: str, actor: Actor) -> Row:
         """A booking's row with names. Raises `NotFound`, also where it is none of the actor's business."""
-        row = self.bookings.by_reference(reference)
-        if row is None:
-            raise NotFound(f"There is no booking {reference}.")
-        reach(actor, reference, row["customer_id"])
-        return row
+        return reach(actor, reference, self.bookings.by_reference(reference))
 
     def whole(self, row: Row, staff: bool) -> View:
         """A booking from its row with names."""
@@ -254,17 +250,13 @@ class BookingService:
         """What was answered to the same request before."""
         if replay is None or (answer := self.answers.first(replay)) is None:
             return None
-        return Booked(answer, self.token(answer["reference"], 1), replayed=True)
+        return Booked(answer, make_token(self.signer, answer["reference"], 1), replayed=True)
 
     def booked(self, row: Row, view: View, replay: Replay | None) -> Booked:
         """What is answered to a new booking, kept in case the same request comes again."""
         if replay is not None:
             self.answers.keep(replay, view, row["id"])
-        return Booked(view, self.token(row["reference"], 1))
-
-    def token(self, reference: str, serial: int) -> str:
-        """The token that opens a booking."""
-        return make_token(self.signer, reference, serial)
+        return Booked(view, make_token(self.signer, row["reference"], 1))
 
 
 def new_reference() -> str:

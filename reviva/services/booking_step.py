@@ -10,7 +10,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.statement import Row
 from reviva.database.units import retrying
-from reviva.errors import NotFound, VersionConflict
+from reviva.errors import VersionConflict
 from reviva.models.booking import OVER, Status
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.event import EventRepository
@@ -46,10 +46,7 @@ class BookingSteps:
 
         Raises `NotFound`, also where it is none of the actor's business, and `VersionConflict` for an older version.
         """
-        row = self.bookings.locked(reference)
-        if row is None:
-            raise NotFound(f"There is no booking {reference}.")
-        reach(actor, reference, row["customer_id"])
+        row = reach(actor, reference, self.bookings.locked(reference))
         if version is not None and version != row["version"]:
             raise VersionConflict()
         return row

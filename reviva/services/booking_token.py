@@ -9,7 +9,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import NotAuthenticated, NotFound
+from reviva.errors import NotAuthenticated
 from reviva.identity import email_key
 from reviva.models.audit import ActorKind
 from reviva.repositories.booking_token import BookingTokenRepository
@@ -29,10 +29,6 @@ class BookingTokens:
     def make(self, reference: str, serial: int) -> str:
         """The token of a booking whose tokens were renewed `serial` - 1 times."""
         return make_token(self.signer, reference, serial)
-
-    def of(self, reference: str) -> str:
-        """The token that is good now; for whoever sends a mail with a link. Raises `NotFound`."""
-        return self.make(reference, self._known(reference)["token_serial"])
 
     def is_one(self, token: str) -> bool:
         """Whether this looks like a booking's token and not like a session's."""
@@ -55,8 +51,7 @@ class BookingTokens:
     def renew(self, actor: Actor, reference: str) -> str:
         """Makes every token of a booking void and returns a new one. Raises `NotFound` for somebody else's booking."""
         with self.database.atomic():
-            row = self._known(reference)
-            reach(actor, reference, row["customer_id"])
+            row = reach(actor, reference, self.bookings.serial(reference))
             serial = self.bookings.raise_serial(row["id"])
             self.audit.record(actor, "booking.renew_token", "booking", reference)
         return self.make(reference, serial)
@@ -75,12 +70,6 @@ class BookingTokens:
                 )  # fmt: skip
                 if not found:
                     attempt.rollback()
-
-    def _known(self, reference: str) -> Row:
-        row = self.bookings.serial(reference)
-        if row is None:
-            raise NotFound(f"There is no booking {reference}.")
-        return row
 
 
 def make_token(signer: Signer, reference: str, serial: int) -> str:

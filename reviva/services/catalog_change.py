@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from peewee import Database
 
 from reviva import clock, words
 from reviva.database.statement import Row
 from reviva.database.turn import SETTINGS, wait_for_turn
-from reviva.errors import Conflict, Fault, Invalid, NotFound
+from reviva.errors import Conflict, Fault, Invalid, NotFound, known
 from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
 from reviva.repositories.catalog import (
     BrandRepository,
@@ -23,8 +23,6 @@ from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.catalog import CatalogService
 from reviva.services.device import model_slug, search_columns
-
-Found = TypeVar("Found")
 
 CATEGORY: Final = ("slug", "name", "position")
 BRAND: Final = ("slug", "name", "aliases")
@@ -182,13 +180,6 @@ class CatalogChangeService:
         if now:
             self.audit.record(actor, f"{entity}.change", entity, id, before=was, after=now)
         return after
-
-
-def known(found: Found | None, otherwise: str) -> Found:
-    """What was found; raises `NotFound` where that is nothing."""
-    if found is None:
-        raise NotFound(otherwise)
-    return found
 
 
 def all_known(finders: Mapping[str, Callable[[str], Any]], slugs: Mapping[str, str]) -> list[Any]:

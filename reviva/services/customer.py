@@ -8,7 +8,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Conflict, NotFound
+from reviva.errors import Conflict, known
 from reviva.identity import e164, email_key
 from reviva.paging import ListQuery, Page
 from reviva.repositories.customer import CustomerRepository
@@ -28,25 +28,13 @@ class CustomerService:
         self.steps = BookingSteps(database, audit, notifications)
         self.customers, self.preferences = CustomerRepository(database), PreferenceRepository(database)
 
-    def find_or_make(self, email: str, name: str, phone: str | None, locale: str, region: str) -> int:
-        """The id of the customer with this e-mail address, made if there is none; the caller has the transaction open.
-
-        What is known already stays: a stranger may book under anybody's address. `region` (ISO 3166-1) is that of
-        telephone numbers without a prefix. Raises `Invalid` for `customer.phone`.
-        """
-        number = e164(phone, region, "customer.phone") if phone else None
-        return self.customers.find_or_make(email, name, number, locale)
-
     def list(self, wanted: ListQuery) -> Page[Row]:
         """A page of customers, each with the number of their bookings."""
         return self.customers.listed(wanted)
 
     def get(self, id: int) -> Row:
         """One customer, with the shop's notes. Raises `NotFound`."""
-        found = self.customers.one(id)
-        if found is None:
-            raise NotFound(f"There is no customer {id}.")
-        return found
+        return known(self.customers.one(id), f"There is no customer {id}.")
 
     def change(self, actor: Actor, id: int, version: int | None = None, **sent: Any) -> Row:
         """Changes the fields sent, of email, name, phone, locale, marketing_consent and notes.
@@ -57,10 +45,7 @@ class CustomerService:
         if sent.get("phone"):
             sent["phone"] = e164(sent["phone"], self.customers.region())
         with self.database.atomic():
-            self.customers.lock(id)
-            before = self.get(id)
-            if before["anonymized_at"] or before["merged_into_id"]:
-                raise Conflict("This customer was erased or merged into another.")
+            before = self.customers.present(id)
             changed = {name: value for name, value in sent.items() if before[name] != value}
             self.customers.update(id, version, **self._columns(before, changed))
             if changed:

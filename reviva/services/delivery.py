@@ -12,7 +12,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.borrow import borrowed
 from reviva.database.statement import Row
-from reviva.errors import Conflict, NotFound
+from reviva.errors import Conflict, known
 from reviva.logs import mask
 from reviva.models.notification import Channel, NotificationStatus
 from reviva.paging import ListQuery, Page
@@ -115,10 +115,7 @@ class DeliveryService:
             return after
 
     def _get(self, id: int) -> Row:
-        row = self.rows.one(id)
-        if row is None:
-            raise NotFound(f"There is no notification {id}.")
-        return row
+        return known(self.rows.one(id), f"There is no notification {id}.")
 
 
 def backoff(attempts: int) -> timedelta:

@@ -10,7 +10,7 @@ from typing import Any
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Conflict, RevivaError
+from reviva.errors import Conflict, RevivaError, known
 from reviva.models import Brand, Category, RepairPrice
 from reviva.services.actor import Actor
 from reviva.services.audit import Change
@@ -21,7 +21,6 @@ from reviva.services.catalog_change import (
     check_latin,
     difference,
     found_by,
-    known,
     model_view,
 )
 

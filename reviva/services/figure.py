@@ -131,8 +131,8 @@ class FigureService:
             "counts": counts,
             "revenue": list(revenue(totals, first, today, scope.currency)),
             "top_models": self.top(by_key(totals, "model")),
-            "turnaround_hours": round(seconds / ready / 3600, 2) if ready else None,
-            "no_show_rate": round(missed / (missed + came), 4) if missed + came else None,
+            "turnaround_hours": part(seconds / 3600, ready, 2),
+            "no_show_rate": part(missed, missed + came, 4),
             "notifications": {
                 "queued": waiting.get("queued", 0), "sending": waiting.get("sending", 0),
                 "dead": waiting.get("dead", 0), "sent": sums(totals, "message")[0],
@@ -211,17 +211,18 @@ class FigureService:
     def top(self, models: Counter[str]) -> list[Row]:
         """The models that most bookings were made for."""
         best = sorted(models.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
-        named = {row["slug"]: row for row in self.models.named([slug for slug, _ in best])}
-        return [
-            {
-                "model": {
-                    "slug": slug, "name": named[slug]["name"],
-                    "brand": {"slug": named[slug]["brand_slug"], "name": named[slug]["brand_name"]},
-                },
-                "bookings": count,
+        named = self.named([slug for slug, _ in best])
+        return [{"model": named[slug], "bookings": count} for slug, count in best if slug in named]
+
+    def named(self, slugs: Sequence[str]) -> dict[str, Row]:
+        """`{slug, name, brand}` of each of some models that is there, by its slug."""
+        return {
+            row["slug"]: {
+                "slug": row["slug"], "name": row["name"],
+                "brand": {"slug": row["brand_slug"], "name": row["brand_name"]},
             }
-            for slug, count in best if slug in named
-        ]  # fmt: skip
+            for row in self.models.named(slugs)
+        }  # fmt: skip
 
     def scope(self, slug: str | None = None) -> Scope:
         """One shop, or all. Raises `Invalid`."""
@@ -265,6 +266,11 @@ def sums(totals: Totals, measure: str) -> tuple[int, int]:
     """Count and amount of one measure, all days and keys together."""
     found = [pair for (_, each, _), pair in totals.items() if each == measure]
     return sum(count for count, _ in found), sum(amount for _, amount in found)
+
+
+def part(some: float, of: int, digits: int) -> float | None:
+    """A rate or a mean; None where there is nothing to divide by."""
+    return round(some / of, digits) if of else None
 
 
 def days(first: date, last: date) -> Iterator[date]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from peewee import Database
 
-from reviva.errors import Conflict, Fault, Invalid, NotFound
+from reviva.errors import Fault, Invalid, known
 from reviva.models.booking import Status
 from reviva.models.notification import Channel
 from reviva.repositories.booking_token import BookingTokenRepository
@@ -50,7 +50,7 @@ class PreferenceService:
 
     def of_customer(self, id: int) -> list[Choice]:
         """Of all that a customer hears. Raises `NotFound`."""
-        self._customer(id)
+        known(self.customers.one(id), f"There is no customer {id}.")
         return whole(self.preferences.of(customer=id))
 
     def of_booking(self, actor: Actor, reference: str) -> list[Choice]:
@@ -61,9 +61,7 @@ class PreferenceService:
         """What is left out is wanted. Raises `NotFound`, `Invalid`, and `Conflict` for a customer who is no more."""
         check(choices)
         with self.database.atomic():
-            row = self._customer(id)
-            if row["anonymized_at"] or row["merged_into_id"]:
-                raise Conflict("This customer was erased or merged into another.")
+            self.customers.present(id)
             before = self.of_customer(id)
             self.preferences.set(choices, customer=id)
             return self._changed(actor, "customer", id, before, whole(choices))
@@ -105,24 +103,14 @@ class PreferenceService:
             self.audit.record(actor, f"{entity}.preferences", entity, id, before=was, after=became)
         return after
 
-    def _customer(self, id: int) -> dict[str, Any]:
-        row = self.customers.one(id)
-        if row is None:
-            raise NotFound(f"There is no customer {id}.")
-        return row
-
     def _booking(self, actor: Actor, reference: str) -> int:
-        row = self.bookings.serial(reference)
-        if row is None:
-            raise NotFound(f"There is no booking {reference}.")
-        reach(actor, reference, row["customer_id"])
-        return int(row["id"])
+        return int(reach(actor, reference, self.bookings.serial(reference))["id"])
 
 
 def whole(chosen: Sequence[Choice]) -> list[Choice]:
     """Every message that can be switched off, on unless it was."""
-    known = {choice[:2]: choice.enabled for choice in chosen}
-    return [Choice(*what, known.get(what, True)) for what in OPTIONAL]
+    switched = {choice[:2]: choice.enabled for choice in chosen}
+    return [Choice(*what, switched.get(what, True)) for what in OPTIONAL]
 
 
 def check(choices: Sequence[Choice]) -> None:

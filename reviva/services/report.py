@@ -23,7 +23,7 @@ from reviva.models.booking import Status
 from reviva.repositories.report import ABOUT, WHOLE, By, ReportRepository
 from reviva.repositories.user import UserRepository
 from reviva.services.exchange_rows import written
-from reviva.services.figure import FigureService, days
+from reviva.services.figure import FigureService, days, part
 from reviva.services.scope import Scope
 
 LONGEST: Final = {"day": timedelta(days=366)}
@@ -55,9 +55,9 @@ class Tally:
             "completed": status[Status.COMPLETED],
             "cancelled": status[Status.CANCELLED],
             "no_shows": missed,
-            "no_show_rate": round(missed / (missed + came), 4) if missed + came else None,
+            "no_show_rate": part(missed, missed + came, 4),
             "revenue": [{"amount": amount, "currency": currency} for currency, amount in earned],
-            "turnaround_hours": round(seconds / ready / 3600, 2) if ready else None,
+            "turnaround_hours": part(seconds / 3600, ready, 2),
             "minutes": self.amount["work", ""],
         }
 
@@ -111,17 +111,8 @@ class ReportService:
         ]
 
     def _models(self, tallies: defaultdict[str, Tally], scope: Scope) -> list[Row]:
-        named = {row["slug"]: row for row in self.figures.models.named(list(tallies))}
-        items = [
-            {
-                "model": {
-                    "slug": slug, "name": row["name"],
-                    "brand": {"slug": row["brand_slug"], "name": row["brand_name"]},
-                },
-                "bookings": tallies[slug].count["model", slug],
-            }
-            for slug, row in named.items()
-        ]  # fmt: skip
+        named = self.figures.named(list(tallies))
+        items = [{"model": model, "bookings": tallies[slug].count["model", slug]} for slug, model in named.items()]
         return sorted(items, key=lambda item: (-item["bookings"], item["model"]["slug"]))
 
     def _technicians(self, tallies: defaultdict[str, Tally], scope: Scope) -> list[Row]:

@@ -11,7 +11,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.statement import Row
 from reviva.database.turn import SETTINGS, wait_for_turn
-from reviva.errors import Conflict, NotFound
+from reviva.errors import Conflict, known
 from reviva.models import Bench, Closure, Hours, Shop
 from reviva.paging import ListQuery, Page
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
@@ -48,9 +48,7 @@ class ShopChangeService:
 
     def get(self, slug: str) -> Row:
         """One shop. Raises `NotFound`."""
-        found = self.shops.find(Shop.slug == slug)
-        if found is None:
-            raise NotFound(f"There is no shop {slug!r}.")
+        found = known(self.shops.find(Shop.slug == slug), f"There is no shop {slug!r}.")
         return self._whole([dict(found.__data__)])[0]
 
     def add(self, actor: Actor, slug: str, **values: Any) -> Row:
@@ -126,9 +124,9 @@ class ShopChangeService:
         opening = [row for row in rows if not row.active and target.get(row.name, False)]
         self.benches.set_active([row.id for row in closing], False)
         self.benches.set_active([row.id for row in opening], True)
-        known = {row.name for row in rows}
+        there = {row.name for row in rows}
         self.benches.create_many(
-            {"shop": shop, "name": name, "active": active} for name, active in target.items() if name not in known
+            {"shop": shop, "name": name, "active": active} for name, active in target.items() if name not in there
         )
 
     def _whole(self, shops: Sequence[Row]) -> Sequence[Row]:

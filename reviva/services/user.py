@@ -12,7 +12,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database.statement import Row
 from reviva.database.turn import SETTINGS, wait_for_turn
-from reviva.errors import Conflict, NotFound
+from reviva.errors import Conflict, known
 from reviva.identity import email_key
 from reviva.models.user import Role, User
 from reviva.paging import ListQuery, Page
@@ -42,17 +42,11 @@ class UserService:
 
     def get(self, id: int) -> Row:
         """One user. Raises `NotFound`."""
-        found = self.users.one(id)
-        if found is None:
-            raise NotFound(f"There is no user {id}.")
-        return found
+        return known(self.users.one(id), f"There is no user {id}.")
 
     def by_email(self, email: str) -> Row:
         """One user by address. Raises `NotFound`."""
-        found = self.users.for_login(email_key(email))
-        if found is None:
-            raise NotFound(f"There is no user {email}.")
-        return self.get(found["id"])
+        return self.get(known(self.users.for_login(email_key(email)), f"There is no user {email}.")["id"])
 
     def add(self, actor: Actor, email: str, role: Role, name: str = "", password: str | None = None) -> Row:
         """A new user; without a password, a link to set one is mailed. Raises `Invalid`, and `Conflict` for a known

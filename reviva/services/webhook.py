@@ -10,7 +10,7 @@ from peewee import Database
 
 from reviva import clock
 from reviva.database.statement import Row
-from reviva.errors import Conflict, NotFound
+from reviva.errors import Conflict, known
 from reviva.models.notification import NotificationStatus
 from reviva.paging import ListQuery, Page
 from reviva.repositories.event import EventRepository
@@ -36,7 +36,7 @@ class WebhookService:
 
     def get(self, id: int) -> Row:
         """One endpoint. Raises `NotFound`."""
-        return self._known(self.endpoints.one(id), id)
+        return known(self.endpoints.one(id), f"There is no webhook {id}.")
 
     def add(self, actor: Actor, url: str, events: Sequence[str] = (), active: bool = True) -> Row:
         """A new endpoint, with its `secret`. `events` are the types it wants, none for all. Raises `Invalid`."""
@@ -139,21 +139,15 @@ class WebhookService:
 
     def _delivery(self, id: int, delivery: int) -> Row:
         row = self.rows.one(delivery)
-        if row is None or row["endpoint_id"] != id:
-            raise NotFound(f"Webhook {id} has no delivery {delivery}.")
-        return self._shown(row)
+        own = row if row and row["endpoint_id"] == id else None
+        return self._shown(known(own, f"Webhook {id} has no delivery {delivery}."))
 
     def _shown(self, row: Row) -> Row:
         return row | {"message": message_id(self.signer, row["event_id"], row["at"])}
 
     def _locked(self, id: int) -> Row:
-        return self._known(self.endpoints.locked(id), id)
+        return known(self.endpoints.locked(id), f"There is no webhook {id}.")
 
     def _active(self, id: int) -> None:
         if not self._locked(id)["active"]:
             raise Conflict("This webhook is disabled.")
-
-    def _known(self, found: Row | None, id: int) -> Row:
-        if found is None:
-            raise NotFound(f"There is no webhook {id}.")
-        return found

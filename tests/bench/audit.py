@@ -52,7 +52,7 @@ def write(services: Services, booking: dict[str, Any], writer: int, n: int) -> N
     """A transaction of six rows: booking, history, event, two notifications, audit; its customer is mostly there."""
     reference = f"RV-{writer:03}{n:05}-{time.monotonic_ns()}"
     with services.database.atomic():
-        customer = services.customers.find_or_make(f"c{writer}.{n % 50}@example.com", "Ada", None, "en", "GB")
+        customer = services.customers.customers.find_or_make(f"c{writer}.{n % 50}@example.com", "Ada", None, "en")
         row = {**booking, "reference": reference, "customer_id": customer}
         id = statement.insert_one(services.database, Booking, **row)
         history = {"booking_id": id, "version": 1, "to_status": "confirmed", "at": booking["created_at"], "note": ""}

@@ -39,7 +39,7 @@ def services(database: Database) -> Services:
     services = services_over(database)
     write(services, SEALED - 1)
     with database.atomic():
-        ada = services.customers.find_or_make("ada@example.com", "Ada", None, "en", "GB")
+        ada = services.customers.customers.find_or_make("ada@example.com", "Ada", None, "en")
         services.audit.record(COMMAND, "customer.change", "customer", ada, after={"name": "Ada", "phone": "+44"})
     services.audit_seal.seal()
     write(services, FRESH)

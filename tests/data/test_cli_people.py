@@ -60,7 +60,7 @@ def test_a_person_is_printed_and_erased(reviva: Run, database_url: str) -> None:
     with database.connection_context():
         services = services_over(database)
         with database.atomic():
-            id = services.customers.find_or_make("ada@example.com", "Ada", None, "en", "GB")
+            id = services.customers.customers.find_or_make("ada@example.com", "Ada", None, "en")
         services.customers.change(COMMAND, id, name="Ada L")
     held = json.loads(reviva("person", "Ada@Example.com").stdout)
     assert held["customers"][0]["name"] == "Ada L"

@@ -293,7 +293,7 @@ def test_a_channel_without_a_transport_goes_to_the_log_without_its_secret(
     row = stored(services, id)
     assert (row.status, row.channel, row.attempts) == (S.SENT, Channel.LOG, 1)
     assert "booking_confirmed by email" in caplog.text
-    assert services.booking_tokens.of(REFERENCE).partition(".")[2] not in caplog.text
+    assert services.booking_tokens.make(REFERENCE, 1).partition(".")[2] not in caplog.text
     assert "a@example.com" not in caplog.text
 
 
@@ -539,3 +539,19 @@ def test_while_the_database_is_away_a_message_waits_without_a_complaint_about_it
     row = stored(services, id)
     assert (row.status, row.last_error) == (S.QUEUED, DatabaseUnavailable().detail)
     assert "broke its sender" not in caplog.text
+
+
+def test_nothing_is_held_while_a_message_is_on_its_way(database_url: str) -> None:
+    """No transaction, or a slow mail server would stop every writer; and no connection, or it would take them all."""
+    services, held = services_over(open_database(database_url)), []
+    with services.database.connection_context():
+        id = queue(services)
+
+    class Watching:
+        def send(self, message: Message) -> None:
+            held.append((services.database.in_transaction(), not services.database.is_closed()))
+
+    assert Dispatcher(services, {Channel.EMAIL: Watching()}).step(Channel.EMAIL) == 1
+    assert held == [(False, False)]
+    with services.database.connection_context():
+        assert stored(services, id).status == S.SENT

@@ -43,9 +43,9 @@ def services(database: Database) -> Services:
     services = services_over(database, retention_months=24)
     now = clock.now()
     with database.atomic():
-        id = services.customers.find_or_make(EMAIL, NAME, PHONE, "en", "GB")
-        second = services.customers.find_or_make(SECOND, NAME, None, "en", "GB")
-        stranger = services.customers.find_or_make("stranger@example.com", "Some Stranger", None, "en", "GB")
+        id = services.customers.customers.find_or_make(EMAIL, NAME, PHONE, "en")
+        second = services.customers.customers.find_or_make(SECOND, NAME, None, "en")
+        stranger = services.customers.customers.find_or_make("stranger@example.com", "Some Stranger", None, "en")
         make_booking(services, "RV-STRANGER", stranger, notes="the stranger's note")
         contact = {"name": NAME, "email": EMAIL}
         booking = make_booking(services, REFERENCE, id, contact=contact, notes=NOTE, search_text="quenby zyx")
@@ -127,7 +127,7 @@ def test_on_sqlite_nothing_is_left_in_the_file_either(services: Services) -> Non
 def test_a_colleague_who_is_also_a_customer_keeps_the_login(services: Services) -> None:
     ray = services.users.add(COMMAND, "ray@example.com", Role.TECHNICIAN, "Ray", "tall blue giraffe 7")
     with services.database.atomic():
-        id = services.customers.find_or_make("ray@example.com", "Ray", None, "en", "GB")
+        id = services.customers.customers.find_or_make("ray@example.com", "Ray", None, "en")
     services.privacy.anonymize(COMMAND, id)
     assert services.users.get(ray["id"])["email"] == "ray@example.com"
     assert services.users.get(ray["id"])["active"]
@@ -139,7 +139,7 @@ def test_a_colleague_named_by_address_goes_and_what_they_did_stays(services: Ser
     ray = services.users.add(COMMAND, "ray.gone@example.com", Role.MANAGER, "Ray Gone", password)["id"]
     if also_customer:
         with database.atomic():
-            services.customers.find_or_make("ray.gone@example.com", "Ray Gone", None, "en", "GB")
+            services.customers.customers.find_or_make("ray.gone@example.com", "Ray Gone", None, "en")
     services.login.login("ray.gone@example.com", password, public, "Raysphone 3")
     services.login.ask_reset("ray.gone@example.com")
     with pytest.raises(NotAuthenticated):
@@ -238,7 +238,7 @@ def test_what_is_booked_for_who_is_just_being_erased_goes_with_them(services: Se
             erasing.privacy.anonymize(COMMAND, EMAIL)
 
     with ThreadPoolExecutor(1) as pool, services.database.atomic():
-        customer = services.customers.find_or_make(EMAIL, NAME, PHONE, "en", "GB")
+        customer = services.customers.customers.find_or_make(EMAIL, NAME, PHONE, "en")
         make_booking(services, "RV-LATE1111", customer, contact={"name": NAME, "email": EMAIL})
         done = pool.submit(erase)
         if backend(services.database) == "postgresql":

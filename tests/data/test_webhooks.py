@@ -20,11 +20,12 @@ from reviva.database.ddl import backend
 from reviva.models.notification import Channel, NotificationStatus
 from reviva.models.user import Role
 from reviva.models.webhook import Told, WebhookDelivery
+from reviva.notifications.webhook import HookTransport
 from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 from reviva.paging import ListQuery
 from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST
-from reviva.services.webhook_delivery import PAUSE
+from reviva.services.webhook_delivery import PAUSE, Parcel
 from tests.people import COMMAND, services_over
 from tests.receiver import Receiver, drips, receiver, transport
 from tests.waiting import until
@@ -496,3 +497,20 @@ def test_an_erased_persons_event_is_told_without_its_data(
     assert called_off in told, "what is called off with the person is told"
     assert [each for each in told if each != called_off] == [{"reference": view["reference"]}] * (len(told) - 1)
     assert len(told) > 1
+
+
+def test_nothing_is_held_while_a_webhook_is_on_its_way(database_url: str) -> None:
+    services, held = services_over(open_database(database_url)), []
+    with services.database.connection_context():
+        services.webhooks.add(COMMAND, "https://hooks.example/")
+        happens(services)
+
+    class Watching(HookTransport):
+        def send(self, parcel: Parcel) -> int:
+            held.append((services.database.in_transaction(), not services.database.is_closed()))
+            return 200
+
+    assert tell(WebhookDispatcher(services, Watching())) == 1
+    assert held == [(False, False)]
+    with services.database.connection_context():
+        assert statuses(services) == [S.SENT]

@@ -52,7 +52,7 @@ def test_sockets_of_all_processes_hear_and_end_well(new_url: Callable[..., str],
         customer = services.customers.customers.find_or_make("ann@example.com", "Ann", None, "en")
         for name in NAMES:
             make_booking(services, name, customer)
-        tokens = {name: services.booking_tokens.of(name) for name in NAMES}
+        tokens = {name: services.booking_tokens.make(name, 1) for name in NAMES}
     server = Server(tmp_path, "--workers", "2", database_url=url, secret_key=KEY, rate_limit="off")
     live = server.url.replace("http", "ws") + "/api/live"
     try:
