@@ -141,16 +141,16 @@ def step(call: Call) -> None:
 
 FAILURES = {
     "bug": lambda: {}["secret-of-the-server"],
-    "locked": lambda: _raise(peewee.OperationalError("database is locked")),
-    "full": lambda: _raise(peewee.OperationalError("database or disk is full")),
-    "readonly": lambda: _raise(peewee.OperationalError("attempt to write a readonly database")),
-    "bad-sql": lambda: _raise(peewee.OperationalError("no such table: x")),
+    "locked": lambda: _fail("database is locked"),
+    "full": lambda: _fail("database or disk is full"),
+    "readonly": lambda: _fail("attempt to write a readonly database"),
+    "bad-sql": lambda: _fail("no such table: x"),
     "naive": lambda: {"at": datetime(2026, 1, 1)},  # noqa: DTZ001  # which must not be rendered
 }
 
 
-def _raise(error: Exception) -> None:
-    raise error from sqlite3.OperationalError(str(error))
+def _fail(words: str) -> None:
+    raise peewee.OperationalError(sqlite3.OperationalError(words), words)  # as peewee wraps a driver's error
 
 
 def describe(call: Call) -> bytes:
