@@ -32,7 +32,8 @@ class Measure(StrEnum):
     MESSAGE = "message"
     """By status: messages sent."""
     KEPT = "kept"
-    """That this day's figures are kept: 1 of a shop; of all together, of how many."""
+    """That this day's figures are kept: 1 of a shop; of all together, of how many. While
+    they are counted, 0 and the mark of who counts."""
 
 
 class DayFigure(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from secrets import randbits
 from typing import Any, NamedTuple, TypeVar
 
 from peewee import SQL, Cast, Database, NodeList, chunked, fn
@@ -76,10 +77,26 @@ class FigureRepository:
             add(M.MESSAGE, "sent", n)
         return {date.fromisoformat(day): summed(figures) for day, figures in found.items()}
 
-    def keep(self, day: date, shops: Iterable[int], figures: Iterable[Row]) -> None:
-        """Keeps a day's figures of some shops, in place of what was kept of it, and sums up the day of all shops."""
-        shops = list(shops)
-        self._replace(day, shops, [*figures, *(figure(shop, M.KEPT, "", 1) for shop in shops)])
+    def begin(self, day: date, shops: Iterable[int]) -> int:
+        """Marks a day of some shops as being counted, in a transaction that ends before it is, and returns the mark.
+        What drops the day meanwhile drops it, and whoever begins later puts theirs in its place."""
+        wait_for_turn(self.database, TURN)
+        mark = randbits(40)
+        marked = [{"day": day, **figure(shop, M.KEPT, "", 0, mark)} for shop in shops]
+        (
+            F.insert_many(marked)
+            .on_conflict(conflict_target=[F.shop, F.day, F.measure, F.key], preserve=[F.amount], where=F.count == 0)
+            .bind(self.database)
+            .execute()
+        )
+        return mark
+
+    def keep(self, day: date, mark: int, figures: Iterable[Row]) -> None:
+        """Keeps a day's figures of the shops that still have this mark, and sums up the day of all shops."""
+        wait_for_turn(self.database, TURN)
+        marked = [row["shop_id"] for row in _MARKED.all(self.database, day=day.isoformat(), mark=mark)]
+        marks = [figure(shop, M.KEPT, "", 1) for shop in marked]
+        self._replace(day, marked, [*(row for row in figures if row["shop_id"] in marked), *marks])
 
     def drop(self, day: date, shop: int) -> None:
         """Drops what is kept of a shop's day: it is counted otherwise now."""
@@ -258,7 +275,9 @@ def _kept() -> Any:
     """Days that are kept of all shops there are; for the others, each shop."""
     everyone = T.count >= Shop.select(fn.COUNT(SQL("*")))
     marks = within(T, [M.KEPT])
-    single = F.select(F.day, F.shop).where(F.measure == M.KEPT, F.day.in_(T.select(T.day).where(marks, ~everyone)))
+    single = F.select(F.day, F.shop).where(
+        F.measure == M.KEPT, F.count == 1, F.day.in_(T.select(T.day).where(marks, ~everyone))
+    )
     return T.select(T.day, SQL("NULL").alias("shop_id")).where(marks, everyone).union_all(single)
 
 
@@ -291,7 +310,8 @@ def _summed_up(chosen: Any) -> Any:
 _SUM_UP = Statement(lambda: _summed_up(on_day(F, TOTALLED)))
 _OF = F.shop == Param("shop")
 _KEPT = Statement(_kept)
-_KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), _OF))
+_KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), F.count == 1, _OF))
+_MARKED = Statement(lambda: F.select(F.shop).where(on_day(F, [M.KEPT]), F.count == 0, F.amount == Param("mark")))
 _DAYS, _DAYS_OF = Statement(lambda: _days(T)), Statement(lambda: _days(F, _OF))
 _MODELS, _MODELS_OF = Statement(lambda: _models(T)), Statement(lambda: _models(F, _OF))
 

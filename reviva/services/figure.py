@@ -86,9 +86,11 @@ class FigureService:
         """Counts and keeps a day of those shops that it is not kept of; whether there were any."""
         missing = kept.missing(shops, day)
         if missing:
-            counted = self.counted(zone, missing, day, day)  # outside the transaction, which must be short
             with self.database.atomic():
-                self.figures.keep(day, missing, counted.get(day, ()))
+                mark = self.figures.begin(day, missing)
+            counted = self.counted(zone, missing, day, day)  # outside the transactions, which must be short
+            with self.database.atomic():
+                self.figures.keep(day, mark, counted.get(day, ()))
         return bool(missing)
 
     def check_again(self) -> None:

@@ -194,7 +194,7 @@ def test_two_processes_that_keep_or_drop_a_day_at_once_leave_true_totals(
     day = START.date()
 
     def keep(figures: FigureRepository, shop: int) -> None:
-        figures.keep(day, [shop], [figure_of(shop, Measure.STATUS, "ready", shop)])
+        figures.keep(day, marks[shop], [figure_of(shop, Measure.STATUS, "ready", shop)])
 
     def work() -> None:
         with second.database.connection_context(), second.database.atomic():
@@ -205,6 +205,7 @@ def test_two_processes_that_keep_or_drop_a_day_at_once_leave_true_totals(
 
     with first.database.connection_context(), ThreadPoolExecutor(1) as pool:
         other = add_shop(services_over(first.database), "west", "America/Los_Angeles")
+        marks = {shop: first.begin(day, [shop]) for shop in (1, other)}
         with first.database.atomic():
             keep(first, 1)
             done = pool.submit(work)
@@ -214,6 +215,31 @@ def test_two_processes_that_keep_or_drop_a_day_at_once_leave_true_totals(
         kept = first.kept_days(None, day, day)
         assert kept.whole == ({day} if late == "keep another shop" else set())
         assert kept.single == ({(1, day)} if late == "keep the same shop" else set())
+
+
+@pytest.mark.parametrize("dropping", ["forget", "drop", "drop_shop"])
+def test_what_is_dropped_while_it_is_counted_is_not_kept(services: Services, dropping: str) -> None:
+    figures, day = services.figures.figures, START.date()
+    other = add_shop(services, "west", "America/Los_Angeles")
+    figures.begin(day, [other])
+    mark = figures.begin(day, [1, other])
+    assert figures.kept_days(None, day, day) == figures.kept_days(1, day, day) == (set(), set())
+    {"forget": figures.forget, "drop": lambda at: figures.drop(at, 1), "drop_shop": lambda at: figures.drop_shop(1)}[
+        dropping
+    ](day)
+    figures.keep(day, mark, [figure_of(shop, Measure.STATUS, "ready", 1) for shop in (1, other)])
+    assert figures.kept_days(None, day, day).single == (set() if dropping == "forget" else {(other, day)})
+    assert summed_up(services.database) is (dropping != "forget")
+
+
+def test_of_two_that_count_a_day_who_began_last_keeps_it(services: Services) -> None:
+    figures, day = services.figures.figures, START.date()
+    first, second = figures.begin(day, [1]), figures.begin(day, [1])
+    figures.keep(day, first, [figure_of(1, Measure.STATUS, "ready", 1)])
+    figures.keep(day, second, [figure_of(1, Measure.STATUS, "ready", 2)])
+    figures.keep(day, figures.begin(day, [1]), [figure_of(1, Measure.STATUS, "ready", 3)])
+    assert figures.kept_days(None, day, day).whole == {day}
+    assert [row["count"] for row in figures.kept(1, day, day)] == [2]
 
 
 def waiting(database: Database) -> bool:
