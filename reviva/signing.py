@@ -96,6 +96,11 @@ def carry(source: Settings, target: Settings) -> Path | None:
     return None
 
 
+def key_of(settings: Settings) -> str:
+    """Where the key is: the setting or the file."""
+    return "REVIVA_SECRET_KEY" if settings.secret_key is not None else str(key_file(settings))
+
+
 def key_file(settings: Settings) -> Path:
     """Where the key is kept when it is not set: beside the SQLite file, else in the working folder."""
     url = settings.database_url

@@ -14,6 +14,7 @@ import click
 from reviva import config
 from reviva.cli import cli, database_option
 from reviva.cli.opening import current
+from reviva.cli.people import over
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
@@ -29,7 +30,7 @@ from reviva.services.exchange import KINDS
 def load(kind: str, file: Path, dry_run: bool, strict: bool, database: str | None) -> int:
     """Add and change models, prices or rules from a CSV file; the first line names the columns, as in an export."""
     with current(database) as connected, file.open("rb") as source:
-        services, began = Services(config.load(database_url=database), connected), perf_counter()
+        services, began = over(config.load(database_url=database), connected), perf_counter()
         size, unseen = file.stat().st_size, not sys.stderr.isatty()  # what is bad stands there alone
         with click.progressbar(length=size, label=kind, file=sys.stderr, hidden=unseen) as bar:
             outcome = services.exchange.load(

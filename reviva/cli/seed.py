@@ -11,8 +11,8 @@ from peewee import Database
 from reviva import config
 from reviva.cli import cli, database_option
 from reviva.cli.opening import current
+from reviva.cli.people import over
 from reviva.models.audit import ActorKind
-from reviva.services import Services
 from reviva.services.actor import Actor
 from reviva.services.seeding import SeedingService
 
@@ -37,7 +37,7 @@ def seed(demo: int | None, days: int, number: int, database: str | None) -> None
 
 def make_demo(connected: Database, url: str | None, count: int, days: int, number: int) -> None:
     """Adds bookings, and says how fast that went."""
-    services, began = Services(config.load(database_url=url), connected), perf_counter()
+    services, began = over(config.load(database_url=url), connected), perf_counter()
     with click.progressbar(length=count, label="bookings", show_pos=True) as bar:
         shops = services.demo.make(Actor(ActorKind.COMMAND, "seed"), count, days, number, bar.update)
     seconds = perf_counter() - began

@@ -9,6 +9,7 @@ import click
 from reviva import config, signing
 from reviva.cli import cli, database_option
 from reviva.cli.opening import opened, plainly
+from reviva.cli.people import over
 from reviva.config import Settings
 from reviva.database import migration
 from reviva.errors import DatabaseUnavailable, SettingError
@@ -38,7 +39,7 @@ def prepare(settings: Settings) -> list[str]:
         added = seeding.seed() if done or not seeding.shops.exists() else {}
         if any(added.values()):
             done.append("Loaded " + ", ".join(f"{count:,} {what}" for what, count in added.items() if count) + ".")
-        if password := Services(settings, database).users.create_admin(ADMIN):
+        if password := over(settings, database).users.create_admin(ADMIN):
             done.append(f"Made the administrator {ADMIN} with the password {password} - it is shown only here.")
     return done
 

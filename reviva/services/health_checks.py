@@ -186,15 +186,17 @@ def integrity(database: Database, *, whole: bool) -> Check:
     return Check("integrity", "the file is whole")
 
 
+WRONG_KEY = "it is not the key that this database was used with"
+RIGHT_KEY = "put that one into its file or into REVIVA_SECRET_KEY, or no link in a mail and no audit row is believed"
+
+
 def key(database: Database, settings: Settings) -> Iterator[Check]:
     """Whether the key is that of this database, on which its audit and all links in mails hang."""
     signer = signing.known(settings)
     if signer is None:
         return
     fits = AuditSeal(database, signer).fits()
-    lost = "it is not the key that this database was used with"
-    advice = "put that one into its file or into REVIVA_SECRET_KEY, or no link in a mail and no audit row is believed"
-    yield Check("key", "fits the audit" if fits else lost, "" if fits else advice)
+    yield Check("key", "fits the audit" if fits else WRONG_KEY, "" if fits else RIGHT_KEY)
 
 
 def settings() -> Check:

@@ -37,6 +37,17 @@ def test_a_user_is_added_listed_promoted_disabled_and_enabled(reviva: Run) -> No
     assert reviva("audit", "verify").stdout == "5 rows are what they were.\n"
 
 
+def test_a_command_under_another_key_than_the_database_s_says_so_and_goes_on(reviva: Run) -> None:
+    words = ("user", "add", "ada@example.com", "--role", "admin", "--password-stdin")
+    assert reviva(*words, stdin="tall blue giraffe 7\n").stderr == ""
+    elsewhere = reviva("user", "disable", "ada@example.com", REVIVA_SECRET_KEY="k" * 40)
+    assert elsewhere.returncode == 1
+    warned, failed = elsewhere.stderr.splitlines()
+    assert warned.startswith("Warning: REVIVA_SECRET_KEY: it is not the key that this database was used with")
+    assert "last admin" in failed
+    assert "Warning" not in reviva("user", "list").stderr
+
+
 def test_what_can_not_be_done_is_one_line_and_exit_1(reviva: Run) -> None:
     reviva("user", "add", "ada@example.com", "--role", "admin", "--password-stdin", stdin="tall blue giraffe 7\n")
     for words, stdin, told in (
