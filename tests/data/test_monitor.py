@@ -244,8 +244,11 @@ def test_the_list_is_sorted_and_paged(service: StatementService) -> None:
 
     assert lengths() == [0, 1, 2, 3, 4]
     assert lengths(sort=(("rows", True),)) == [4, 3, 2, 1, 0]
-    assert lengths(limit=2, after="2") == [2, 3]
-    assert service.queries(ListQuery(limit=2, after="2")).next == "4"
+    second = service.queries(ListQuery(limit=2)).next
+    assert lengths(limit=2, after=second) == [2, 3]
+    third = service.queries(ListQuery(limit=2, after=second)).next
+    assert lengths(limit=2, after=third) == [4]
+    assert service.queries(ListQuery(limit=2, after=third)).next is None
     assert service.queries(ListQuery(limit=2, page=3)).total == 5
     with pytest.raises(Invalid):
         service.queries(ListQuery(after="x"))
