@@ -9,7 +9,7 @@ from reviva.database.ddl import Index, existing, frozen
 from reviva.database.fields import AmountField, DayField, JSONField, UTCField, WordField
 
 MEASURES = (
-    "status", "revenue", "turnaround", "model", "made", "technician", "work", "message", "kept",
+    "status", "revenue", "turnaround", "model", "made", "technician", "work", "message", "kept", "counting",
 )  # fmt: skip
 
 

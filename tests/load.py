@@ -124,7 +124,8 @@ def fill(database: Database, bookings: int = 4000) -> None:
         branches = [shop.id for shop in Shop.select(Shop.id).bind(database) if shop.id not in shops]
         for n in range(DAYS):
             day = (FIRST - timedelta(days=n + 1)).date()
-            FigureRepository(database).keep(day, branches, [row for shop in branches for row in _figures(shop)])
+            kept = FigureRepository(database)
+            kept.keep(day, kept.begin(day, branches), [row for shop in branches for row in _figures(shop)])
     analyse(database)
 
 

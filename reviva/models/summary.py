@@ -32,8 +32,9 @@ class Measure(StrEnum):
     MESSAGE = "message"
     """By status: messages sent."""
     KEPT = "kept"
-    """That this day's figures are kept: 1 of a shop; of all together, of how many. While
-    they are counted, 0 and the mark of who counts."""
+    """That this day's figures are kept: 1 of a shop; of all together, of how many."""
+    COUNTING = "counting"
+    """That they are being counted, of a shop, and by whom: an amount that only they know."""
 
 
 class DayFigure(Base):

@@ -22,7 +22,7 @@ from reviva.repositories.base import BATCH
 
 B, H, N, F, T = Booking, BookingHistory, Notification, DayFigure, DayTotal
 M = Measure
-TOTALLED = tuple(measure for measure in M if measure != M.TECHNICIAN)
+TOTALLED = tuple(measure for measure in M if measure not in (M.TECHNICIAN, M.COUNTING))
 """Technicians work in one shop each: their sums over all shops would be as many rows again."""
 TURN = "figures"
 """Keeping and dropping: a total that is summed while another process adds a shop's day would lack it."""
@@ -82,13 +82,9 @@ class FigureRepository:
         What drops the day meanwhile drops it, and whoever begins later puts theirs in its place."""
         wait_for_turn(self.database, TURN)
         mark = randbits(40)
-        marked = [{"day": day, **figure(shop, M.KEPT, "", 0, mark)} for shop in shops]
-        (
-            F.insert_many(marked)
-            .on_conflict(conflict_target=[F.shop, F.day, F.measure, F.key], preserve=[F.amount], where=F.count == 0)
-            .bind(self.database)
-            .execute()
-        )
+        marked = F.insert_many([{"day": day, **figure(shop, M.COUNTING, "", 0, mark)} for shop in shops])
+        marked = marked.on_conflict(conflict_target=[F.shop, F.day, F.measure, F.key], preserve=[F.amount])
+        marked.bind(self.database).execute()
         return mark
 
     def keep(self, day: date, mark: int, figures: Iterable[Row]) -> None:
@@ -275,9 +271,7 @@ def _kept() -> Any:
     """Days that are kept of all shops there are; for the others, each shop."""
     everyone = T.count >= Shop.select(fn.COUNT(SQL("*")))
     marks = within(T, [M.KEPT])
-    single = F.select(F.day, F.shop).where(
-        F.measure == M.KEPT, F.count == 1, F.day.in_(T.select(T.day).where(marks, ~everyone))
-    )
+    single = F.select(F.day, F.shop).where(F.measure == M.KEPT, F.day.in_(T.select(T.day).where(marks, ~everyone)))
     return T.select(T.day, SQL("NULL").alias("shop_id")).where(marks, everyone).union_all(single)
 
 
@@ -310,8 +304,8 @@ def _summed_up(chosen: Any) -> Any:
 _SUM_UP = Statement(lambda: _summed_up(on_day(F, TOTALLED)))
 _OF = F.shop == Param("shop")
 _KEPT = Statement(_kept)
-_KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), F.count == 1, _OF))
-_MARKED = Statement(lambda: F.select(F.shop).where(on_day(F, [M.KEPT]), F.count == 0, F.amount == Param("mark")))
+_KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), _OF))
+_MARKED = Statement(lambda: F.select(F.shop).where(on_day(F, [M.COUNTING]), F.amount == Param("mark")))
 _DAYS, _DAYS_OF = Statement(lambda: _days(T)), Statement(lambda: _days(F, _OF))
 _MODELS, _MODELS_OF = Statement(lambda: _models(T)), Statement(lambda: _models(F, _OF))
 

@@ -7,6 +7,7 @@ from math import isqrt
 from operator import and_
 from typing import Any, Final, NamedTuple, cast
 
+import orjson
 from peewee import SQL, Database, Model, Select, fn
 
 from reviva.database.ddl import backend
@@ -78,19 +79,22 @@ def _postgresql(database: Database, model: type[Model], words: list[str]) -> Fou
 
 
 def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
-    """SQLite knows nothing of what a full-text index holds, so it is looked how many match."""
+    """SQLite knows nothing of what a full-text index holds, so it is looked who matches, as far as they are few."""
     table, key = model._meta.table_name, cast(Any, model._meta.primary_key)
     (last,) = database.execute_sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()
     most = many(last) + 1
 
-    def counted(query: str) -> int:
-        some = f"SELECT 1 FROM {table}_words WHERE {table}_words MATCH ? LIMIT ?"
-        return int(database.execute_sql(f"SELECT COUNT(*) FROM ({some})", [query, most]).fetchone()[0])
+    def some(query: str) -> list[int]:
+        matching = f"SELECT rowid FROM {table}_words WHERE {table}_words MATCH ? LIMIT ?"
+        return [id for (id,) in database.execute_sql(matching, [query, most]).fetchall()]
 
     begun = fts5(((word,),) for word in words)
-    every = Select([SQL(f"{table}_words")], [SQL("rowid")]).where(SQL(f"{table}_words MATCH ?", [begun]))
     # A long beginning is put together from all its words before the first row comes, so first the words as they are.
-    found = counted(" AND ".join(f'"{word}"' for word in words)) if max(map(len, words)) > LONGEST else 0
-    if found < most:
-        found = counted(begun)
-    return Found(key.in_(every), key.in_(every), every, walk(fn.INSTR, words, last, found))
+    ids = some(" AND ".join(f'"{word}"' for word in words)) if max(map(len, words)) > LONGEST else []
+    if len(ids) < most:
+        ids = some(begun)
+    if len(ids) < most:
+        every = Select([SQL("json_each(?)", [orjson.dumps(ids).decode()])], [SQL("value")])
+    else:
+        every = Select([SQL(f"{table}_words")], [SQL("rowid")]).where(SQL(f"{table}_words MATCH ?", [begun]))
+    return Found(key.in_(every), key.in_(every), every, walk(fn.INSTR, words, last, len(ids)))
