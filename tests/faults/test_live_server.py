@@ -7,12 +7,13 @@ import re
 import signal
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 
 import requests
 from wsproto.frame_protocol import Opcode
 
+from reviva import clock
 from reviva.database.connection import open_database
 from reviva.models.event import LiveSession
 from reviva.services import Services
@@ -22,7 +23,8 @@ from tests.server import Server
 from tests.waiting import until
 
 SOCKETS, EACH = 500, 20
-LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+LOST = timedelta(hours=1)
+"""For so long nobody saw a socket that is lost, though not so long that it is forgotten."""
 NAMES = [f"RV-{n:08}" for n in range(SOCKETS // EACH)]
 
 
@@ -94,7 +96,7 @@ def killed_workers_leave_rows_that_are_closed_later(server: Server, live: str, t
     until(lambda: not before & workers(server) and server.is_ready(), 30)
     assert (open_rows(services), services.live.bury()) == (4, 0)
     with services.database.connection_context(), services.database.atomic():
-        services.live.rows.update_many(LiveSession.closed_at.is_null(), seen_at=LONG_AGO)
+        services.live.rows.update_many(LiveSession.closed_at.is_null(), seen_at=clock.now() - LOST)
     services.live.bury()  # unless a worker of the server was first
     assert open_rows(services) == 0
     with services.database.connection_context():
