@@ -59,7 +59,7 @@ class Server:
 
     def is_ready(self) -> bool:
         """Whether it answers and its database does."""
-        with suppress(requests.ConnectionError):
+        with suppress(requests.ConnectionError, requests.Timeout):
             return bool(requests.get(f"{self.url}/readyz", timeout=5).ok)
         return False
 
