@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, Generic, TypeVar
@@ -52,7 +52,7 @@ def page_of(items: Sequence[Mapping[str, Any]], wanted: ListQuery) -> Page[Any]:
         items = sorted(items, key=itemgetter(name), reverse=descending)
     first = (wanted.page - 1) * wanted.limit if wanted.page else _place(items, wanted)
     last = first + wanted.limit
-    following = pack(_sort(wanted), last - 1, *_named(items[last - 1])) if last < len(items) else None
+    following = pack(spelt(wanted.sort), last - 1, *_named(items[last - 1])) if last < len(items) else None
     return Page(items[first:last], following, len(items) if wanted.page else None)
 
 
@@ -65,13 +65,14 @@ def _place(items: Sequence[Mapping[str, Any]], wanted: ListQuery) -> int:
         place = None
     if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < 10**6:
         raise Invalid.field("after", "this is not a cursor of this list", "wrong-cursor")
-    if sort != _sort(wanted):
+    if sort != spelt(wanted.sort):
         raise Invalid.field("after", "this cursor belongs to a list with another sort", "wrong-cursor")
     return next((n for n, item in enumerate(items, 1) if _named(item) == named), place)
 
 
-def _sort(wanted: ListQuery) -> str:
-    return ",".join(("-" if descending else "") + name for name, descending in wanted.sort)
+def spelt(sort: Iterable[tuple[str, bool]]) -> str:
+    """A sort as it is asked for: names with commas between, - before those that descend."""
+    return ",".join(("-" if descending else "") + name for name, descending in sort)
 
 
 def _named(item: Mapping[str, Any]) -> list[Any]:

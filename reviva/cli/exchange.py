@@ -13,8 +13,7 @@ import click
 
 from reviva import config
 from reviva.cli import cli, database_option
-from reviva.cli.opening import current
-from reviva.cli.people import over
+from reviva.cli.opening import current, over
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor

@@ -7,15 +7,19 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import click
 import peewee
 import psycopg2
 from peewee import Database
 
-from reviva import config
+from reviva import config, signing
+from reviva.config import Settings
 from reviva.database import migration
 from reviva.database.connection import connected
 from reviva.database.failures import explained
 from reviva.errors import RevivaError, TransferError
+from reviva.services import Services
+from reviva.services.health_checks import RIGHT_KEY, WRONG_KEY
 
 
 def opened(url: str | None, *, make: bool = False) -> AbstractContextManager[Database]:
@@ -32,6 +36,15 @@ def current(url: str | None) -> Iterator[Database]:
     with plainly(), opened(url) as database:
         migration.ensure_current(database)
         yield database
+
+
+def over(settings: Settings, database: Database) -> Services:
+    """The services of a command that writes. It warns of a key that is not the database's, as one is made in another
+    folder than the server's: what is done under it looks forged."""
+    services = Services(settings, database)
+    if not services.audit_seal.fits():
+        click.echo(f"Warning: {signing.key_of(settings)}: {WRONG_KEY}: {RIGHT_KEY}", err=True)
+    return services
 
 
 @contextmanager

@@ -6,16 +6,11 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import click
-from peewee import Database
-
-from reviva import config, signing
-from reviva.cli.opening import current
-from reviva.config import Settings
+from reviva import config
+from reviva.cli.opening import current, over
 from reviva.models.audit import ActorKind
 from reviva.services import Services
 from reviva.services.actor import Actor
-from reviva.services.health_checks import RIGHT_KEY, WRONG_KEY
 
 
 @contextmanager
@@ -25,15 +20,6 @@ def served(url: str | None) -> Iterator[Services]:
         services = over(config.load(database_url=url), database)
         yield services
         services.audit_seal.seal()
-
-
-def over(settings: Settings, database: Database) -> Services:
-    """The services of a command that writes. It warns of a key that is not the database's, as one is made in another
-    folder than the server's: what is done under it looks forged."""
-    services = Services(settings, database)
-    if not services.audit_seal.fits():
-        click.echo(f"Warning: {signing.key_of(settings)}: {WRONG_KEY}: {RIGHT_KEY}", err=True)
-    return services
 
 
 def command(name: str) -> Actor:

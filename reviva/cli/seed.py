@@ -10,8 +10,7 @@ from peewee import Database
 
 from reviva import config
 from reviva.cli import cli, database_option
-from reviva.cli.opening import current
-from reviva.cli.people import over
+from reviva.cli.opening import current, over
 from reviva.models.audit import ActorKind
 from reviva.services.actor import Actor
 from reviva.services.seeding import SeedingService

@@ -8,8 +8,7 @@ import click
 
 from reviva import config, signing
 from reviva.cli import cli, database_option
-from reviva.cli.opening import opened, plainly
-from reviva.cli.people import over
+from reviva.cli.opening import opened, over, plainly
 from reviva.config import Settings
 from reviva.database import migration
 from reviva.errors import DatabaseUnavailable, SettingError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any
 
@@ -55,17 +55,14 @@ class _Postgres:
 
     def _explained(self, sql: str) -> dict[str, Any] | None:
         text, count = numbered(runnable(sql, "%s", self._values))
-        self._run("SAVEPOINT advice")
-        try:
+        with suppress(peewee.PeeweeException), self._attempt():
             self._run(f"PREPARE advice AS {text}")
             given = f"({', '.join(['NULL'] * count)})" if count else ""
             ((found,),) = self._run(f"EXPLAIN (FORMAT JSON) EXECUTE advice{given}")
             self._run("DEALLOCATE advice")
-        except peewee.PeeweeException:
-            self._run("ROLLBACK TO advice")
-            return None
-        root: dict[str, Any] = found[0]["Plan"]
-        return root
+            root: dict[str, Any] = found[0]["Plan"]
+            return root
+        return None
 
     @contextmanager
     def _attempt(self) -> Iterator[None]:
@@ -172,14 +169,12 @@ class _Copied(_Postgres):
     def _grow(self, table: str, *made: str) -> None:
         """Lets the planner believe in as many rows of a table and of new indexes as it is judged at, and in as many
         that vacuum has seen."""
-        self._run("SAVEPOINT advice")
-        try:
+        # Before PostgreSQL 18 only a superuser may: others are judged as they are.
+        with suppress(peewee.PeeweeException), self._attempt():
             visible = f"relpages * {self._visible.get(table, 0):f}"
             self._run(self._tell.format(name=table, rows=self._judged[table], visible=visible))
             for name in made:  # a partial one has a number of its own
                 self._run(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}", visible=0))
-        except peewee.PeeweeException:  # before PostgreSQL 18 only a superuser may: others are judged as they are
-            self._run("ROLLBACK TO advice")
 
 
 _VALUES = f"""

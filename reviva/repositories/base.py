@@ -26,7 +26,7 @@ BATCH = 500
 
 
 class Repository(Generic[M]):
-    """CRUD, lists and bulk changes of one table. Never commits: the service that calls it does."""
+    """CRUD, lists, bulk changes and aggregates of one table. Never commits: the service that calls it does."""
 
     model: type[M]
     sorts: ClassVar[Mapping[str, Any]] = {}
@@ -135,6 +135,12 @@ class Repository(Generic[M]):
     def update_many(self, condition: Expression, **values: Any) -> int:
         """Changes the fields given in every row that meets the condition; returns how many."""
         return int(self.model.update(values).where(condition).bind(self.database).execute())
+
+    def aggregate(self, measures: Mapping[str, Any], by: Sequence[Any] = (), *conditions: Expression) -> list[Row]:
+        """Measures (`{"revenue": fn.SUM(...)}`) of the rows that meet the conditions, grouped by some columns."""
+        query = self.model.select(*by, *[node.alias(name) for name, node in measures.items()])
+        query = query.where(*conditions) if conditions else query
+        return self.run(query.group_by(*by).order_by(*by) if by else query)
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of the list, filtered and sorted as wanted. Raises `Invalid` for an unknown filter or sort.

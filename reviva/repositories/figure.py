@@ -96,6 +96,7 @@ class FigureRepository:
 
     def drop(self, day: date, shop: int) -> None:
         """Drops what is kept of a shop's day: it is counted otherwise now."""
+        wait_for_turn(self.database, TURN)
         self._replace(day, [shop], [])
 
     def drop_shop(self, shop: int) -> None:
@@ -106,8 +107,8 @@ class FigureRepository:
         _summed_up(F.measure.in_(TOTALLED)).bind(self.database).execute()
 
     def _replace(self, day: date, shops: list[int], figures: Iterable[Row]) -> None:
+        """To be done in one's turn: each statement after it began sees what the others have kept."""
         bound = {"day": day.isoformat()}
-        wait_for_turn(self.database, TURN)  # each statement after it sees what the others have kept
         _DROP.run(self.database, shops=shops, **bound)
         for some in chunked(figures, BATCH):
             statement.insert(self.database, DayFigure, [{"day": day, **row} for row in some])

@@ -15,7 +15,7 @@ from reviva import clock
 from reviva.database.fields import UTCField
 from reviva.database.statement import Called, Compiled, Param, Row, Statement, compile_query
 from reviva.errors import Invalid
-from reviva.paging import ListQuery, Page, pack, unpack
+from reviva.paging import ListQuery, Page, pack, spelt, unpack
 from reviva.repositories.words import Found, Walk
 
 MOST = 200
@@ -264,15 +264,18 @@ def after(keys: Sequence[Key], values: Sequence[Any]) -> Any:
 
 def write_cursor(keys: Sequence[Key], values: Sequence[Any]) -> str:
     """An opaque cursor: the sort it belongs to and the last row's place in it."""
-    sort = ",".join(("-" if key.descending else "") + key.name for key in keys)
-    return pack(sort, *values)
+    return pack(_sort(keys), *values)
+
+
+def _sort(keys: Sequence[Key]) -> str:
+    return spelt((key.name, key.descending) for key in keys)
 
 
 def read_cursor(cursor: str, keys: Sequence[Key]) -> list[Any]:
     """The place a cursor names. Raises `Invalid` for one that is garbled or belongs to another sort."""
     try:
         sort, *values = unpack(cursor)
-        if sort != ",".join(("-" if key.descending else "") + key.name for key in keys):
+        if sort != _sort(keys):
             raise Invalid.field("after", "this cursor belongs to a list with another sort", "wrong-cursor")
         return [key.read(value) for key, value in zip(keys, values, strict=True)]
     except (ValueError, TypeError, OverflowError) as problem:

@@ -57,8 +57,13 @@ def walk(place: Any, words: list[str], rows: float, matching: float) -> Walk | N
     """
     if matching <= many(rows):
         return None
+    return Walk(looked_at(place, words), PATIENCE * many(rows))
+
+
+def looked_at(place: Any, words: list[str]) -> Any:
+    """Whether a text has words that begin with each of some; `place` is the function that finds one in it."""
     spaced = SQL("' ' || search_text")
-    return Walk(reduce(and_, (place(spaced, f" {word}") != 0 for word in words)), PATIENCE * many(rows))
+    return reduce(and_, (place(spaced, f" {word}") != 0 for word in words))
 
 
 def many(rows: float) -> int:
@@ -72,9 +77,8 @@ def _postgresql(database: Database, model: type[Model], words: list[str]) -> Fou
     known = common_words.of(database, model._meta.table_name)
     asked = common_words.queries(words, known)
     # Which query is hidden from the planner: it takes each range for half a per cent of the rows.
-    either = " OR ".join([f"{vector('t1.search_text')} @@ (SELECT %s::tsquery)"] * len(asked))
-    begun = SQL(" AND ".join([f"({either})", *["strpos(' ' || t1.search_text, %s) <> 0"] * len(words)]),
-                [*asked, *(f" {word}" for word in words)])  # fmt: skip
+    either = " OR ".join([f"{vector()} @@ (SELECT %s::tsquery)"] * len(asked))
+    begun = SQL(f"({either})", asked) & looked_at(fn.STRPOS, words)
     return Found(begun, begun, walk=walk(fn.STRPOS, words, known.rows, known.having(*words)))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from peewee import Database, IntegrityError
+from peewee import Database, IntegrityError, fn
 
 from reviva.errors import Conflict, Invalid, NotFound, VersionConflict
 from reviva.models import User
@@ -103,12 +103,22 @@ def test_what_others_refer_to_stays(database: Database) -> None:
     assert customers.exists(customers.model.id == id)
 
 
-def test_many_rows_are_made_changed_and_counted_at_once(users: UserRepository) -> None:
+def test_many_rows_are_made_changed_and_summed_up_at_once(users: UserRepository) -> None:
     roles = ("customer", "technician", "manager")
     people = (person(f"{n}@example.com", role=roles[n % 3], version=n) for n in range(1, 1202))
     assert users.create_many(people) == users.count() == 1201
     assert users.create_many([]) == 0
     assert users.update_many(User.role == "customer", active=False) == users.count(~User.active) == 400
+    sums = {"people": fn.COUNT(User.id), "most": fn.MAX(User.version)}
+    assert users.aggregate(sums, [User.role]) == [
+        {"role": "customer", "people": 400, "most": 1200},
+        {"role": "manager", "people": 400, "most": 1199},
+        {"role": "technician", "people": 401, "most": 1201},
+    ]
+    assert users.aggregate(sums, (), User.version < 4) == [{"people": 3, "most": 3}]
+    assert users.aggregate({"people": fn.COUNT(User.id)}, [User.active, User.role], User.role != "manager") == [
+        {"active": False, "role": "customer", "people": 400}, {"active": True, "role": "technician", "people": 401},
+    ]  # fmt: skip
 
 
 def listing(users: UserRepository, **wanted: Any) -> list[list[int]]:
