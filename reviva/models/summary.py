@@ -32,7 +32,8 @@ class Measure(StrEnum):
     MESSAGE = "message"
     """By status: messages sent."""
     KEPT = "kept"
-    """That this day's figures are kept: 1 of a shop; of all together, of how many."""
+    """That this day's figures are kept: 1 of a shop; of all together, of how many. 0 of one that is kept until an
+    instant, with the seconds since 1970."""
     COUNTING = "counting"
     """That they are being counted, of a shop, and by whom: an amount that only they know."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from secrets import randbits
 from typing import Any, NamedTuple, TypeVar
 
-from peewee import SQL, Cast, Database, NodeList, chunked, fn
+from peewee import EXCLUDED, SQL, Cast, Database, NodeList, chunked, fn
 
 from reviva.database import statement
 from reviva.database.ddl import Backend, backend
@@ -36,10 +36,19 @@ class Kept(NamedTuple):
 
     whole: set[date]
     single: set[tuple[int, date]]
+    begun: dict[tuple[int, date], datetime]
+    """Of days that are not over: until when they are kept."""
 
     def missing(self, shops: Sequence[int], day: date) -> list[int]:
-        """Those of some shops that a day is not kept of."""
+        """Those of some shops that a day is not kept of to its end."""
         return [] if day in self.whole else [shop for shop in shops if (shop, day) not in self.single]
+
+    def since(self, shops: Iterable[int], day: date) -> dict[datetime | None, list[int]]:
+        """Some shops by the instant from which on a day is not kept of them; None where that is its beginning."""
+        since: defaultdict[datetime | None, list[int]] = defaultdict(list)
+        for shop in shops:
+            since[self.begun.get((shop, day))].append(shop)
+        return since
 
 
 class FigureRepository:
@@ -90,9 +99,27 @@ class FigureRepository:
     def keep(self, day: date, mark: int, figures: Iterable[Row]) -> None:
         """Keeps a day's figures of the shops that still have this mark, and sums up the day of all shops."""
         wait_for_turn(self.database, TURN)
-        marked = [row["shop_id"] for row in _MARKED.all(self.database, day=day.isoformat(), mark=mark)]
+        marked = self._marked(day, mark)
         marks = [figure(shop, M.KEPT, "", 1) for shop in marked]
         self._replace(day, marked, [*(row for row in figures if row["shop_id"] in marked), *marks])
+
+    def keep_more(
+        self, day: date, mark: int, figures: Iterable[Row], since: datetime | None, until: datetime
+    ) -> None:  # fmt: skip
+        """Adds to what is kept of a day that is not over, of the shops that still have this mark: figures from where it
+        ended, or with None from the day's beginning, until another whole second."""
+        wait_for_turn(self.database, TURN)
+        marked, seconds = self._marked(day, mark), int(until.timestamp() - (since.timestamp() if since else 0))
+        marks = [figure(shop, M.KEPT, "", 0, seconds) for shop in marked]
+        for some in chunked([*(row for row in figures if row["shop_id"] in marked), *marks], BATCH):
+            adding = {F.count: F.count + EXCLUDED.count, F.amount: F.amount + EXCLUDED.amount}
+            rows = F.insert_many([{"day": day, **row} for row in some])
+            rows = rows.on_conflict(conflict_target=[F.shop, F.day, F.measure, F.key], update=adding)
+            rows.bind(self.database).execute()
+        self._sum_up(day)
+
+    def _marked(self, day: date, mark: int) -> list[int]:
+        return [row["shop_id"] for row in _MARKED.all(self.database, day=day.isoformat(), mark=mark)]
 
     def drop(self, day: date, shop: int) -> None:
         """Drops what is kept of a shop's day: it is counted otherwise now."""
@@ -108,12 +135,14 @@ class FigureRepository:
 
     def _replace(self, day: date, shops: list[int], figures: Iterable[Row]) -> None:
         """To be done in one's turn: each statement after it began sees what the others have kept."""
-        bound = {"day": day.isoformat()}
-        _DROP.run(self.database, shops=shops, **bound)
+        _DROP.run(self.database, shops=shops, day=day.isoformat())
         for some in chunked(figures, BATCH):
             statement.insert(self.database, DayFigure, [{"day": day, **row} for row in some])
-        _DROP_TOTAL.run(self.database, **bound)
-        _SUM_UP.run(self.database, **bound)
+        self._sum_up(day)
+
+    def _sum_up(self, day: date) -> None:
+        for each in (_DROP_TOTAL, _SUM_UP):
+            each.run(self.database, day=day.isoformat())
 
     def forget(self, first: date) -> None:
         """Drops what is kept of the days from this one on: something was added to the past."""
@@ -125,10 +154,16 @@ class FigureRepository:
         """Which days' figures are kept, of one shop or of all."""
         bound = {"first": first.isoformat(), "last": last.isoformat()}
         rows = _KEPT.all(self.database, **bound) if shop is None else _KEPT_OF.all(self.database, shop=shop, **bound)
+        single = {(row["shop_id"], row["day"]): row for row in rows if row["shop_id"] is not None}
         return Kept(
             {row["day"] for row in rows if row["shop_id"] is None},
-            {(row["shop_id"], row["day"]) for row in rows if row["shop_id"] is not None},
+            {place for place, row in single.items() if row["count"]},
+            {p: datetime.fromtimestamp(row["amount"], UTC) for p, row in single.items() if not row["count"]},
         )
+
+    def busy(self, first: datetime, last: datetime, steps: int) -> bool:
+        """Whether bookings made so many steps from one instant until before another."""
+        return len(_SOME_STEPS.all(self.database, first=first, last=last, most=steps)) == steps
 
     def with_days(self, shop: int | None, first: date, last: date, read: Callable[[], Found]) -> tuple[Kept, Found]:
         """What is read of the kept figures, and of which days it is: read again where a day was just being kept."""
@@ -192,7 +227,24 @@ _DAY = SQL('"day"')
 
 
 def _each(build: Callable[[Backend], Any]) -> dict[Backend, Statement]:
-    return {"sqlite": Statement(lambda: build("sqlite")), "postgresql": Statement(lambda: build("postgresql"))}
+    """Not kept: one plan for an hour and for a year would read all bookings for either."""
+    return {
+        "sqlite": Statement(lambda: build("sqlite"), kept=False),
+        "postgresql": Statement(lambda: build("postgresql"), kept=False),
+    }
+
+
+def _by_shop(instant: Any, kind: Backend, *conditions: Any, by: tuple[Any, ...] = ()) -> Any:
+    """How many rows there are of a span, of a table whose rows belong to bookings, by day, shop and more.
+
+    The shop is looked up for each row: to join a day's with them, PostgreSQL would rather read all bookings.
+    """
+    table = instant.model
+    shop = B.select(B.shop).where(B.id == table.booking).alias("shop_id")
+    each = table.select(_day(instant, kind), shop, *by).where(_span(instant), *conditions).offset(0).alias("each")
+    columns = [each.c[name] for name in ("day", "shop_id", *(field.column_name for field in by))]
+    named = [column.alias(column.name) for column in columns]
+    return B.select(*named, _N).from_(each).where(Among(each.c.shop_id, "shops")).group_by(*columns)
 
 
 def _moves(step: Any) -> Any:
@@ -229,15 +281,9 @@ def _done(kind: Backend) -> Any:
 OPEN = tuple(status for status in Status if status not in OVER)
 _NEW = (H.from_status.is_null() | (H.from_status == Status.DRAFT)) & H.to_status.in_((Status.PENDING, Status.CONFIRMED))
 
+_SOME_STEPS = Statement(lambda: H.select(H.at).where(_span(H.at)).limit(Param("most")))
 _N = fn.COUNT(SQL("*")).alias("n")
-_STEPS = _each(
-    lambda kind: (
-        H.select(_day(H.at, kind), B.shop, H.to_status, _N)
-        .join(B)
-        .where(_span(H.at), Among(B.shop, "shops"), _moves(H))
-        .group_by(_DAY, B.shop, H.to_status)
-    )
-)
+_STEPS = _each(lambda kind: _by_shop(H.at, kind, _moves(H), by=(H.to_status,)))
 _DONE = _each(_done)
 _MADE = _each(
     lambda kind: (
@@ -248,14 +294,7 @@ _MADE = _each(
         .group_by(_DAY, B.shop, DeviceModel.slug)
     )
 )
-_SENT = _each(
-    lambda kind: (
-        N.select(_day(N.sent_at, kind), B.shop, _N)
-        .join(B)
-        .where(_span(N.sent_at), N.sent_at.is_null(False), Among(B.shop, "shops"))
-        .group_by(_DAY, B.shop)
-    )
-)
+_SENT = _each(lambda kind: _by_shop(N.sent_at, kind, N.sent_at.is_null(False)))
 
 
 def within(table: Any, measures: Iterable[Measure]) -> Any:
@@ -272,8 +311,10 @@ def _kept() -> Any:
     """Days that are kept of all shops there are; for the others, each shop."""
     everyone = T.count >= Shop.select(fn.COUNT(SQL("*")))
     marks = within(T, [M.KEPT])
-    single = F.select(F.day, F.shop).where(F.measure == M.KEPT, F.day.in_(T.select(T.day).where(marks, ~everyone)))
-    return T.select(T.day, SQL("NULL").alias("shop_id")).where(marks, everyone).union_all(single)
+    single = F.select(F.shop, F.day, F.count, F.amount)
+    single = single.where(F.measure == M.KEPT, F.day.in_(T.select(T.day).where(marks, ~everyone)))
+    whole = T.select(SQL("NULL").alias("shop_id"), T.day, T.count, T.amount).where(marks, everyone)
+    return whole.union_all(single)
 
 
 def _days(table: Any, *conditions: Any) -> Any:
@@ -305,7 +346,7 @@ def _summed_up(chosen: Any) -> Any:
 _SUM_UP = Statement(lambda: _summed_up(on_day(F, TOTALLED)))
 _OF = F.shop == Param("shop")
 _KEPT = Statement(_kept)
-_KEPT_OF = Statement(lambda: F.select(F.shop, F.day).where(within(F, [M.KEPT]), _OF))
+_KEPT_OF = Statement(lambda: F.select(F.shop, F.day, F.count, F.amount).where(within(F, [M.KEPT]), _OF))
 _MARKED = Statement(lambda: F.select(F.shop).where(on_day(F, [M.COUNTING]), F.amount == Param("mark")))
 _DAYS, _DAYS_OF = Statement(lambda: _days(T)), Statement(lambda: _days(F, _OF))
 _MODELS, _MODELS_OF = Statement(lambda: _models(T)), Statement(lambda: _models(F, _OF))

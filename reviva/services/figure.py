@@ -26,7 +26,7 @@ from reviva.repositories.catalog import DeviceModelRepository
 from reviva.repositories.figure import SHOWN, FigureRepository, Kept, summed
 from reviva.repositories.shop import ShopRepository
 from reviva.services.calendar import DAY, NO_OFFSET, begin
-from reviva.services.scope import Scope, by_zone
+from reviva.services.scope import Scope
 
 SETTLED: Final = timedelta(minutes=15)
 """After midnight: by then whatever began before it is committed."""
@@ -34,10 +34,8 @@ TOP: Final = 10
 FRESH_SECONDS: Final = 60.0
 """For how long another process may have added to the past without being noticed here."""
 MOST_PASTS: Final = 100
-BUSY: Final = 1_000
-"""A day with so many steps of bookings is not counted for each who asks …"""
-STEPS_A_SECOND: Final = 5_000
-"""… but again after the second that so many take, and in proportion."""
+BUSY: Final = 200
+"""Steps of bookings that are not counted again for each who asks: what is final of a day is kept before its end."""
 AT_ONCE: Final = 3
 """Days that one round of the background work counts."""
 
@@ -51,7 +49,6 @@ class FigureService:
         self.figures, self.shops = FigureRepository(database), ShopRepository(database)
         self.models = DeviceModelRepository(database)
         self._past: dict[Any, tuple[float, tuple[Totals, Kept]]] = {}
-        self._busy: dict[tuple[str, date, date], tuple[float, dict[date, list[Row]]]] = {}
         self._next: dict[str, date] = {}
         """For each zone, the first day that may not be kept yet."""
 
@@ -81,6 +78,7 @@ class FigureService:
             for day in days(first, last):
                 self.keep(zone, shops, day, kept)
                 told(1)
+        self.keep_begun()
 
     def keep(self, zone: str, shops: Sequence[int], day: date, kept: Kept) -> bool:
         """Counts and keeps a day of those shops that it is not kept of; whether there were any."""
@@ -93,11 +91,29 @@ class FigureService:
                 self.figures.keep(day, mark, counted.get(day, ()))
         return bool(missing)
 
+    def keep_begun(self) -> None:
+        """Keeps what is final of the days that are not over, where that is much."""
+        until = (clock.now() - SETTLED).replace(microsecond=0)
+        for zone, shops in self.scope().zones().items():
+            day = until.astimezone(ZoneInfo(zone)).date()
+            kept = self.figures.kept_days(None, day, day)
+            for since, some in kept.since(kept.missing(shops, day), day).items():
+                first = since or begin(day, ZoneInfo(zone))
+                if not self.figures.busy(first, until, BUSY):
+                    continue
+                with self.database.atomic():
+                    mark = self.figures.begin(day, some)
+                if self.figures.kept_days(None, day, day) != kept:
+                    break  # somebody else keeps it, or dropped what was kept: the next round looks again
+                rows = self.part(some, first, until)
+                with self.database.atomic():
+                    self.figures.keep_more(day, mark, rows, since, until)
+                kept = self.figures.kept_days(None, day, day)
+
     def check_again(self) -> None:
         """The next `settle` looks at every day: there may be a new shop, or a past that was added."""
         self._next.clear()
         self._past.clear()
-        self._busy.clear()
 
     def forget(self, first: date) -> None:
         """Drops what is kept from a day on; the caller has the transaction open."""
@@ -151,33 +167,21 @@ class FigureService:
         return totals
 
     def unkept(self, scope: Scope, kept: Kept, first: date, last: date) -> Iterator[tuple[date, Row]]:
-        """The figures of the days that are not kept, each only of those shops of which it is not."""
-        began, everyone = scope.first_days(), by_zone(scope.everyone)
+        """The figures of the days that are not kept, each only of those shops of which it is not; of days that are kept
+        until an instant, those from it on."""
+        began = scope.first_days()
         for zone, shops in scope.zones().items():
-            missing = {
-                day: some
-                for day in days(max(first, min((began[id] for id in shops if id in began), default=date.max)), last)
-                if (some := {shop for shop in kept.missing(shops, day) if began.get(shop, date.max) <= day})
-            }
-            for run in runs(missing):
-                for day, rows in self.recent(zone, everyone[zone], *run).items():
-                    yield from ((day, row) for row in rows if row["shop_id"] in missing[day])
-
-    def recent(self, zone: str, everyone: Sequence[int], first: date, last: date) -> dict[date, list[Row]]:
-        """The figures of all shops of a zone on days that are not kept: as they are now; but of a busy day, and of the
-        one before it that is not final yet, as they were a moment ago."""
-        if last - first > DAY:
-            return self.counted(zone, everyone, first, last)  # a past that was added, and is kept before long
-        key, now = (zone, first, last), clock.monotonic()
-        until, found = self._busy.get(key, (0.0, {}))
-        if now >= until:
-            found = self.counted(zone, everyone, first, last)
-            steps = sum(row["count"] for rows in found.values() for row in rows if row["measure"] == "status")
-            if steps >= BUSY:
-                if len(self._busy) >= MOST_PASTS:
-                    self._busy.clear()
-                self._busy[key] = now + steps / STEPS_A_SECOND, found
-        return found
+            whole: dict[date, list[int]] = {}
+            for day in days(max(first, min((began[id] for id in shops if id in began), default=date.max)), last):
+                missing = [shop for shop in kept.missing(shops, day) if began.get(shop, date.max) <= day]
+                for since, some in kept.since(missing, day).items():
+                    if since is None:
+                        whole[day] = some
+                    else:
+                        yield from ((day, row) for row in self.part(some, since, begin(day + DAY, ZoneInfo(zone))))
+            for run in runs(whole):
+                for day, rows in self.counted(zone, sorted({*chain(*whole.values())}), *run).items():
+                    yield from ((day, row) for row in rows if row["shop_id"] in whole[day])
 
     def past(self, scope: Scope, first: date, last: date) -> tuple[Totals, Kept]:
         """The kept figures of a span, and which days those are. Days gone by don't change, so they are read once."""
@@ -209,6 +213,10 @@ class FigureService:
                 rows = self.figures.counted(shops, begin(span[0], place), begin(span[-1] + DAY, place), before)
             found |= rows if before == after else {span[0]: summed(chain(*rows.values()))}
         return found
+
+    def part(self, shops: Sequence[int], first: datetime, last: datetime) -> list[Row]:
+        """The figures from one instant until before another, of one day."""
+        return summed(chain(*self.figures.counted(shops, first, last, NO_OFFSET).values()))
 
     def top(self, models: Counter[str]) -> list[Row]:
         """The models that most bookings were made for."""

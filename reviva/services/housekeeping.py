@@ -76,6 +76,7 @@ class Housekeeping:
             self._round(self.origins.refresh)
         if self._rounds % MINUTE == 0:
             self._round(self.live.bury)
+            self._round(self.figures.keep_begun)
         self._rounds += 1
         hourly = clock.monotonic() >= self._hourly_at
         if hourly:
