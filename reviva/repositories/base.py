@@ -155,7 +155,7 @@ class Repository(Generic[M]):
         if asked is None:
             found = fetch(self.database, lambda: ids, self.keys(wanted), wanted, branches=self.branches(filters))
         else:
-            words = matching(self.database, self.model, asked)
+            words = matching(self.database, self.model, asked, self.keys(wanted)[0].descending)
             counted = words.every if words.every is not None and not filters else ids.where(words.counted)
             found = fetch(
                 self.database, lambda: ids, self.keys(wanted), wanted, counted=lambda: counted, searched=words

@@ -185,7 +185,7 @@ def compose(
         sorted_by = [key.node.alias(f"sort_{n}") for n, key in enumerate(keys)]
         if isinstance(found, Walk):
             # What has a LIMIT is not merged into what asks it, and comes in its order.
-            passed = ordered(build()).select_extend(SQL("search_text"), *sorted_by).limit(found.most)
+            passed = ordered(build()).select_extend(*found.needed, *sorted_by).limit(found.most)
             query = outer(passed).where(found.condition)
         elif found is not None:
             # What has an OFFSET is not merged into what asks it: no planner walks through a list to sort it.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import reduce
-from math import isqrt
 from operator import and_
 from typing import Any, Final, NamedTuple, cast
 
@@ -15,19 +14,22 @@ from reviva.models.fulltext import LONGEST, vector
 from reviva.repositories import common_words
 from reviva.words import asked, fts5
 
-WALKED: Final = 15
-"""The rows of a usual page, times what looking at a row costs against collecting one."""
+PAGE: Final = 20
+"""The rows of a usual page."""
 PATIENCE: Final = 4
 """How much longer than it is thought to take a list is walked."""
+KNOWN: Final = 400
+"""Ids of rows that may match, from that end of the table at which a list is thought to begin."""
 
 
 class Walk(NamedTuple):
     """Where so many rows match that a list meets a page of them on its way: what to look at in each."""
 
     condition: Any
-    """Of `search_text` alone."""
+    """Of what is `listed`: its id and the columns that are `needed`."""
     most: int
     """Rows to pass. What many have may be in none of those, or the words never together: then it is asked who has."""
+    needed: tuple[Any, ...] = ()
 
 
 class Found(NamedTuple):
@@ -42,22 +44,15 @@ class Found(NamedTuple):
     walk: Walk | None = None
 
 
-def matching(database: Database, model: type[Model], text: str) -> Found:
-    """Rows that have every word of `text`, each as a beginning of theirs. The query's first table is `model`."""
+def matching(database: Database, model: type[Model], text: str, descending: bool) -> Found:
+    """Rows that have every word of `text`, each as a beginning of theirs. The query's first table is `model`, and its
+    list is sorted by something that goes up, or is `descending`."""
     words = asked(text)
     if not words:
         return Found(SQL("1 = 0"), SQL("1 = 0"))
-    return (_sqlite if backend(database) == "sqlite" else _postgresql)(database, model, words)
-
-
-def walk(place: Any, words: list[str], rows: float, matching: float) -> Walk | None:
-    """A walk, if a page is met sooner so than the rows that match are collected.
-
-    To collect n of N rows takes n steps, to walk until a page of them was met takes N / n for each that it shows.
-    """
-    if matching <= many(rows):
-        return None
-    return Walk(looked_at(place, words), PATIENCE * many(rows))
+    if backend(database) == "sqlite":
+        return _sqlite(database, model, words, descending)
+    return _postgresql(database, model, words)
 
 
 def looked_at(place: Any, words: list[str]) -> Any:
@@ -66,9 +61,14 @@ def looked_at(place: Any, words: list[str]) -> Any:
     return reduce(and_, (place(spaced, f" {word}") != 0 for word in words))
 
 
-def many(rows: float) -> int:
-    """Of so many rows, those from which on a list is walked."""
-    return isqrt(int(rows) * WALKED)
+def walked(rows: float, matching: float, collecting: float) -> int:
+    """How many rows to walk, 0 if it takes less to collect those that match, of which each takes `collecting` times
+    what looking at a row on a walk does.
+
+    To collect n of N rows takes n steps, to walk until a page of them was met takes N / n for each that it shows.
+    """
+    passed = PAGE * rows / max(matching, 1.0)
+    return int(PATIENCE * passed) if passed < collecting * matching else 0
 
 
 def _postgresql(database: Database, model: type[Model], words: list[str]) -> Found:
@@ -78,27 +78,39 @@ def _postgresql(database: Database, model: type[Model], words: list[str]) -> Fou
     asked = common_words.queries(words, known)
     # Which query is hidden from the planner: it takes each range for half a per cent of the rows.
     either = " OR ".join([f"{vector()} @@ (SELECT %s::tsquery)"] * len(asked))
-    begun = SQL(f"({either})", asked) & looked_at(fn.STRPOS, words)
-    return Found(begun, begun, walk=walk(fn.STRPOS, words, known.rows, known.having(*words)))
+    text = looked_at(fn.STRPOS, words)
+    begun = SQL(f"({either})", asked) & text
+    most = walked(known.rows, known.having(*words), collecting=1.3)
+    return Found(begun, begun, walk=Walk(text, most, (SQL("search_text"),)) if most else None)
 
 
-def _sqlite(database: Database, model: type[Model], words: list[str]) -> Found:
-    """SQLite knows nothing of what a full-text index holds, so it is looked who matches, as far as they are few."""
-    table, key = model._meta.table_name, cast(Any, model._meta.primary_key)
-    (last,) = database.execute_sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()
-    most = many(last) + 1
+def _sqlite(database: Database, model: type[Model], words: list[str], descending: bool) -> Found:
+    """SQLite knows nothing of what a full-text index holds, but gives it in the order of ids, from either end.
 
-    def some(query: str) -> list[int]:
-        matching = f"SELECT rowid FROM {table}_words WHERE {table}_words MATCH ? LIMIT ?"
-        return [id for (id,) in database.execute_sql(matching, [query, most]).fetchall()]
+    Most lists are about in that order, or against it. So on a walk the ids alone tell what matches, as far as those
+    from that end are known; only beyond, a row is looked at.
+    """
+    key, text = cast(Any, model._meta.primary_key), looked_at(fn.INSTR, words)
+    (last,) = database.execute(model.select(fn.COALESCE(fn.MAX(key), 0))).fetchone()
+    begun, whole = [word[:LONGEST] for word in words], max(map(len, words)) <= LONGEST
+    order = SQL("rowid DESC" if descending else "rowid")
+    ids = [id for (id,) in database.execute(_having(model, begun).order_by(order).limit(KNOWN))]
+    these = Select([SQL("json_each(?)", [orjson.dumps(ids).decode()])], [SQL("value")])
+    if len(ids) < KNOWN:
+        chosen = key.in_(these) if whole else key.in_(these) & text
+        return Found(chosen, chosen, these if whole else None)
+    every, end = _having(model, words), ids[-1]
+    most = walked(last, KNOWN * last / (last + 1 - end if descending else end), collecting=10.0)
+    listed = SQL('"listed"."id"')
+    near, beyond = listed.in_(these), listed < end if descending else listed > end
+    text = model.select(text).where(key == listed)
+    condition = near | (beyond & text) if whole else (near | beyond) & text
+    return Found(key.in_(every), key.in_(every), every, Walk(condition, most) if most else None)
 
-    begun = fts5(((word,),) for word in words)
-    # A long beginning is put together from all its words before the first row comes, so first the words as they are.
-    ids = some(" AND ".join(f'"{word}"' for word in words)) if max(map(len, words)) > LONGEST else []
-    if len(ids) < most:
-        ids = some(begun)
-    if len(ids) < most:
-        every = Select([SQL("json_each(?)", [orjson.dumps(ids).decode()])], [SQL("value")])
-    else:
-        every = Select([SQL(f"{table}_words")], [SQL("rowid")]).where(SQL(f"{table}_words MATCH ?", [begun]))
-    return Found(key.in_(every), key.in_(every), every, walk(fn.INSTR, words, last, len(ids)))
+
+def _having(model: type[Model], words: list[str]) -> Select:
+    """The ids of rows with such words. Longer beginnings than `LONGEST` are put together from all words before the
+    first row comes."""
+    table = f"{model._meta.table_name}_words"
+    matched = SQL(f"{table} MATCH ?", [fts5(((word,),) for word in words)])
+    return Select([SQL(table)], [SQL("rowid")]).where(matched)

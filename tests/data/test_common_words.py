@@ -63,12 +63,12 @@ def test_each_of_two_beginnings_is_looked_for_whatever_is_common(people: Custome
 def test_pages_of_what_many_have_follow_each_other_however_far_the_list_is_walked(
     people: CustomerRepository, monkeypatch: pytest.MonkeyPatch, sort: str, patience: int
 ) -> None:
-    monkeypatch.setattr(words, "WALKED", 1)
-    monkeypatch.setattr(words, "PATIENCE", patience)
+    for name, value in {"PAGE": 1, "KNOWN": 9, "PATIENCE": patience}.items():
+        monkeypatch.setattr(words, name, value)
     wanted = ListQuery(sort=tuple((name.lstrip("-"), name[0] == "-") for name in sort.split(",") if name), limit=200)
     first = people.listed(wanted)
     order = [row["id"] for page in (first, people.listed(replace(wanted, after=first.next))) for row in page.items]
-    for query in ("ann", "ash", "ann ash", "org bo", "joe smith", "smith ashton"):
+    for query in ("ann", "ash", "ann ash", "org bo", "joe smith", "smith ashton", "ashannabel", "ashannabx"):
         truth, asking = looked_for(people, query), replace(wanted, filters={"q": query}, limit=20)
         by_number = [people.listed(replace(asking, page=page)) for page in range(1, 14)]
         by_cursor = [people.listed(asking)]
