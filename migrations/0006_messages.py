@@ -43,6 +43,7 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("notification_leased", "notification", "leased_until", where="status = 'sending'"),
                 Index("notification_status", "notification", "status, id"),
                 Index("notification_template", "notification", "template, id"),
+                Index("notification_channel", "notification", "channel, id"),
                 Index("notification_when", "notification", "due_at, id"),
                 Index("notification_booking", "notification", "booking_id, id"),
                 Index("notification_customer", "notification", "customer_id"),

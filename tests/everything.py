@@ -166,6 +166,7 @@ class Town:
             ("bookings", {"assigned_to": "none"}), ("bookings", {"assigned_to": "none", "sort": "starts_at"}),
             ("bookings", {"assigned_to": 1, "sort": "starts_at"}),
             ("bookings", {"assigned_to": 1, "status": "in_repair"}), ("notifications", {"template": "rare"}),
+            ("notifications", {"channel": "sms"}),
             ("bookings", {"shop": "main", "starts_from": _SPAN["from"], "starts_to": _SPAN["to"], "sort": "starts_at"}),
             ("bookings", {"starts_from": _SPAN["from"], "starts_to": _SPAN["to"], "sort": "starts_at"}),
             ("bookings", {"q": f"name{n}"}), ("customers", {"q": f"name{n}"}), ("customers", {"sort": "name"}),

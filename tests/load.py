@@ -248,7 +248,8 @@ def _booking(n: int, shop: int, chance: random.Random, models: list[int], bookin
 def _notification(n: int, bookings: int) -> dict[str, Any]:
     status = {0: "queued", 1: "dead", 2: "sending"}.get(n % 60, "sent")
     return {
-        "dedupe_key": str(n), "channel": "email", "template": "rare" if n % 80 == 5 else "t", "recipient": "r",
+        "dedupe_key": str(n), "channel": "sms" if n % 80 == 6 else "email", "template": "rare" if n % 80 == 5 else "t",
+        "recipient": "r",
         "booking": n % bookings + 1,
         "customer": n % (bookings // 2) + 1, "user": n % USERS + 1 if n % 9 == 0 else None,
         "status": status, "due_at": FIRST + timedelta(minutes=n),

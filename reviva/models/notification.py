@@ -66,6 +66,7 @@ class Notification(Base):
             ),
             Index("notification_status", "notification", "status, id", serves="the staff's list by status"),
             Index("notification_template", "notification", "template, id", serves="the staff's list by what was said"),
+            Index("notification_channel", "notification", "channel, id", serves="the staff's list by channel"),
             Index("notification_when", "notification", "due_at, id", serves="the staff's list by when they are due"),
             Index(
                 "notification_sent", "notification", "sent_at", serves="the figures of a day",

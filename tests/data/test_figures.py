@@ -326,8 +326,9 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure, "BUSY", 3)
 
 
-def kept_until(services: Services, day: date = START.date()) -> dict[int, datetime]:
-    """Until when each shop's day is kept that is not over."""
+def kept_until(services: Services) -> dict[int, datetime]:
+    """Until when the day is kept of each shop."""
+    day = START.date()
     return {shop: until for (shop, _), until in services.figures.figures.kept_days(None, day, day).begun.items()}
 
 

@@ -144,6 +144,7 @@ TAKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "webhook_delivery_created": ("webhook_delivery", ("created_at",)),
     "booking_status_assigned": ("booking", ("status", "assigned_to_id", "created_at", "id")),
     "notification_template": ("notification", ("template", "id")),
+    "notification_channel": ("notification", ("channel", "id")),
     "customer_merged": ("customer", ("merged_into_id",)),
 }
 
