@@ -11,6 +11,7 @@ from peewee import Database
 from reviva.database import migration
 from reviva.database.connection import connected
 from reviva.database.sqlite import SQLite
+from reviva.database.statistics import analyze
 from reviva.database.transfer import End, Progress, Table, Tally, tables
 from reviva.database.transfer_postgresql import PostgresEnd
 from reviva.database.transfer_sqlite import SQLiteEnd
@@ -51,7 +52,7 @@ def copy(source_url: str, target_url: str, begin: Progress, progress: Progress) 
         with snapshot(source) as rows:
             begin("", total(rows, tables()))
             moved = _fill(target, rows, progress)
-        target.execute_sql("ANALYZE")
+        analyze(target)
         return moved
 
 

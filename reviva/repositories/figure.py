@@ -234,17 +234,18 @@ def _each(build: Callable[[Backend], Any]) -> dict[Backend, Statement]:
     }
 
 
-def _by_shop(instant: Any, kind: Backend, *conditions: Any, by: tuple[Any, ...] = ()) -> Any:
+def _by_shop(instant: Any, kind: Backend, *conditions: Any, **by: Any) -> Any:
     """How many rows there are of a span, of a table whose rows belong to bookings, by day, shop and more.
 
-    The shop is looked up for each row: to join a day's with them, PostgreSQL would rather read all bookings.
+    The shop is looked up for each row: to join a day's with them, either planner would rather read all bookings.
     """
     table = instant.model
     shop = B.select(B.shop).where(B.id == table.booking).alias("shop_id")
-    each = table.select(_day(instant, kind), shop, *by).where(_span(instant), *conditions).offset(0).alias("each")
-    columns = [each.c[name] for name in ("day", "shop_id", *(field.column_name for field in by))]
-    named = [column.alias(column.name) for column in columns]
-    return B.select(*named, _N).from_(each).where(Among(each.c.shop_id, "shops")).group_by(*columns)
+    named = [node.alias(name) for name, node in by.items()]
+    each = table.select(_day(instant, kind), shop, *named).where(_span(instant), *conditions).offset(0).alias("each")
+    columns = [each.c[name] for name in ("day", "shop_id", *by)]
+    shown = [column.alias(column.name) for column in columns]
+    return B.select(*shown, _N).from_(each).where(Among(each.c.shop_id, "shops")).group_by(*columns)
 
 
 def _moves(step: Any) -> Any:
@@ -263,9 +264,9 @@ def _done(kind: Backend) -> Any:
     each = H.select(
         _day(H.at, kind), B.shop, B.currency, B.assigned_to, B.total, seconds.alias("seconds"),
         (_seconds(B.ends_at, kind) - _seconds(B.starts_at, kind)).alias("seconds_booked"),
-    ).join(B).where(_span(H.at), Among(B.shop, "shops"), H.to_status == Status.COMPLETED, _moves(H))  # fmt: skip
-    if kind == "postgresql":
-        each = each.offset(0)  # else PostgreSQL dissolves the subselect, and looks up the steps for each sum
+    ).join(B).where(_span(H.at), H.to_status == Status.COMPLETED, _moves(H))  # fmt: skip
+    # Not dissolved: PostgreSQL would look up the steps for each sum, SQLite begin with the shops and all they have.
+    each = each.offset(0)
     each = each.alias("each")
     c = each.c
     names = [c[name] for name in ("day", "shop_id", "currency", "assigned_to_id")]
@@ -275,7 +276,7 @@ def _done(kind: Backend) -> Any:
         (fn.SUM(c.seconds_booked).cast("BIGINT") / 60).alias("minutes"), fn.COUNT(c.seconds).alias("ready"),
         fn.SUM(c.seconds).cast("BIGINT").alias("seconds"),
     )  # fmt: skip
-    return B.select(*named, *sums).from_(each).group_by(*names)
+    return B.select(*named, *sums).from_(each).where(Among(c.shop_id, "shops")).group_by(*names)
 
 
 OPEN = tuple(status for status in Status if status not in OVER)
@@ -283,17 +284,10 @@ _NEW = (H.from_status.is_null() | (H.from_status == Status.DRAFT)) & H.to_status
 
 _SOME_STEPS = Statement(lambda: H.select(H.at).where(_span(H.at)).limit(Param("most")))
 _N = fn.COUNT(SQL("*")).alias("n")
-_STEPS = _each(lambda kind: _by_shop(H.at, kind, _moves(H), by=(H.to_status,)))
+_STEPS = _each(lambda kind: _by_shop(H.at, kind, _moves(H), to_status=H.to_status))
 _DONE = _each(_done)
-_MADE = _each(
-    lambda kind: (
-        H.select(_day(H.at, kind), B.shop, DeviceModel.slug, _N)
-        .join(B)
-        .join(DeviceModel)
-        .where(_span(H.at), Among(B.shop, "shops"), _NEW)
-        .group_by(_DAY, B.shop, DeviceModel.slug)
-    )
-)
+_SLUG = DeviceModel.select(DeviceModel.slug).join(B).where(B.id == H.booking)
+_MADE = _each(lambda kind: _by_shop(H.at, kind, _NEW, slug=_SLUG))
 _SENT = _each(lambda kind: _by_shop(N.sent_at, kind, N.sent_at.is_null(False)))
 
 

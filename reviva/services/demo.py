@@ -14,6 +14,7 @@ from peewee import Database
 from reviva import clock
 from reviva.database import bulk
 from reviva.database.ddl import backend
+from reviva.database.statistics import analyze
 from reviva.errors import Conflict
 from reviva.models.booking import Booking
 from reviva.models.shop import Closure
@@ -68,8 +69,7 @@ class DemoService:
                 actor, "demo.make", "demo", seed, after={"bookings": count, "days": days, "shops": len(plan.places)}
             )
         with self.database.atomic():
-            for table in (*LOCKED, "shop", "bench", "user_account"):
-                self.database.execute_sql(f"ANALYZE {table}")
+            analyze(self.database, *LOCKED, "shop", "bench", "user_account")
         return len(plan.places)
 
     def plan(self, count: int, days: int, seed: int) -> Plan:

@@ -12,6 +12,7 @@ from peewee import Database
 
 import reviva
 from reviva import clock
+from reviva.database.statistics import analyze
 from reviva.database.turn import wait_for_turn
 from reviva.models import RepairType
 from reviva.models.pricing import RuleKind
@@ -68,7 +69,7 @@ class SeedingService:
             }
         if any(added.values()):
             with self.database.atomic():  # in its turn: another server may be starting on the same file
-                self.database.execute_sql("ANALYZE")  # the planner's idea of an empty catalog would be kept for long
+                analyze(self.database)  # the planner's idea of an empty catalog would be kept for long
         return added
 
     def _categories(self) -> int:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from reviva import clock
 from reviva.config import Settings
 from reviva.database.connection import open_database, open_pool
+from reviva.database.statistics import analyze
 from tests import databases
 from tests.api.wsgi import Client
 from tests.people import COMMAND, services_over
@@ -110,7 +111,7 @@ def fill(url: str, size: int) -> None:
                 " SELECT created_at, 'public', reference, 'booking.create', 'booking', reference, '', '', reference"
                 " FROM booking ORDER BY created_at, id"
             )
-        database.execute_sql("ANALYZE audit")
+        analyze(database, "audit")
         services.figures.settle_latest(366)  # as the server has done by itself before long
 
 

@@ -23,6 +23,7 @@ from reviva import clock, config
 from reviva.database import migration
 from reviva.database.connection import open_database
 from reviva.database.postgres import Postgres
+from reviva.database.statistics import analyze
 from reviva.models.audit import ActorKind
 from reviva.paging import ListQuery
 from reviva.services import Services
@@ -72,7 +73,7 @@ def prepare(url: str, models: int, bookings: int) -> None:
     database.execute_sql(f"DELETE FROM device_model WHERE id NOT IN ({kept})", (words, models))
     database.execute_sql("UPDATE shop SET horizon_days = 730, lead_minutes = 0")
     database.execute_sql(PAST, (bookings,))
-    database.execute_sql("ANALYZE")
+    analyze(database)
     database.close()
 
 

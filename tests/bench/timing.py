@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from reviva.database.connection import open_database
+from reviva.database.statistics import analyze
 from reviva.models.user import Role
 from tests import databases
 from tests.bench.ratio import Request, Server, serving
@@ -51,7 +52,7 @@ def prepare(url: str) -> None:
         while services.figures.settle(100):
             pass
         database.execute_sql("UPDATE shop SET horizon_days = 730, lead_minutes = 0")
-        database.execute_sql("ANALYZE")
+        analyze(database)
 
 
 def compare(name: str, servers: list[Server], requests: int, rounds: int) -> None:
