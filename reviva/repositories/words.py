@@ -92,14 +92,20 @@ def _sqlite(database: Database, model: type[Model], words: list[str], descending
     """
     key, text = cast(Any, model._meta.primary_key), looked_at(fn.INSTR, words)
     (last,) = database.execute(model.select(fn.COALESCE(fn.MAX(key), 0))).fetchone()
-    begun, whole = [word[:LONGEST] for word in words], max(map(len, words)) <= LONGEST
     order = SQL("rowid DESC" if descending else "rowid")
-    ids = [id for (id,) in database.execute(_having(model, begun).order_by(order).limit(KNOWN))]
+
+    def known(query: str) -> list[int]:
+        return [id for (id,) in database.execute(_having(model, query).order_by(order).limit(KNOWN))]
+
+    begun, whole = fts5(((word,),) for word in words), True
+    if max(map(len, words)) > LONGEST and len(known(" AND ".join(f'"{word}"' for word in words))) == KNOWN:
+        # A longer beginning is put together from all its words before the first row comes. Very many have this one.
+        begun, whole = fts5(((word[:LONGEST],),) for word in words), False
+    ids = known(begun)
     these = Select([SQL("json_each(?)", [orjson.dumps(ids).decode()])], [SQL("value")])
     if len(ids) < KNOWN:
-        chosen = key.in_(these) if whole else key.in_(these) & text
-        return Found(chosen, chosen, these if whole else None)
-    every, end = _having(model, words), ids[-1]
+        return Found(key.in_(these), key.in_(these), these)
+    every, end = _having(model, fts5(((word,),) for word in words)), ids[-1]
     most = walked(last, KNOWN * last / (last + 1 - end if descending else end), collecting=10.0)
     listed = SQL('"listed"."id"')
     near, beyond = listed.in_(these), listed < end if descending else listed > end
@@ -108,9 +114,7 @@ def _sqlite(database: Database, model: type[Model], words: list[str], descending
     return Found(key.in_(every), key.in_(every), every, Walk(condition, most) if most else None)
 
 
-def _having(model: type[Model], words: list[str]) -> Select:
-    """The ids of rows with such words. Longer beginnings than `LONGEST` are put together from all words before the
-    first row comes."""
+def _having(model: type[Model], query: str) -> Select:
+    """The ids of rows that a full-text query finds."""
     table = f"{model._meta.table_name}_words"
-    matched = SQL(f"{table} MATCH ?", [fts5(((word,),) for word in words)])
-    return Select([SQL(table)], [SQL("rowid")]).where(matched)
+    return Select([SQL(table)], [SQL("rowid")]).where(SQL(f"{table} MATCH ?", [query]))
