@@ -11,6 +11,7 @@ from peewee import SQL, Database
 from reviva import clock
 from reviva.database import statement
 from reviva.database.ddl import backend
+from reviva.database.statistics import analyze
 from reviva.models import (
     Audit,
     Bench,
@@ -131,7 +132,9 @@ def fill(database: Database, bookings: int = 4000) -> None:
 
 def analyse(database: Database) -> None:
     """As autovacuum would soon do; before it, PostgreSQL's full-text indexes look too slow to be used."""
-    database.execute_sql("VACUUM ANALYZE" if backend(database) == "postgresql" else "ANALYZE")
+    if backend(database) == "postgresql":
+        database.execute_sql("VACUUM")
+    analyze(database)
 
 
 def work(database: Database, rounds: int = 5) -> None:
