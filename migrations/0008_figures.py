@@ -48,7 +48,7 @@ def tables(db: Database) -> list[type[Model]]:
 
         class Meta:
             table_name = "day_figure"
-            primary_key = CompositeKey("shop", "day", "measure", "key")
+            primary_key = CompositeKey("shop", "measure", "day", "key")
             indexes = [Index("day_figure_measure", "day_figure", "measure, day")]
 
     class DayTotal(Base):

@@ -328,7 +328,7 @@ def sums(table: Any) -> tuple[Any, Any]:
     return fn.SUM(table.count).cast("BIGINT").alias("count"), fn.SUM(table.amount).cast("BIGINT").alias("amount")
 
 
-_DROP = Statement(lambda: F.delete().where(Among(F.shop, "shops"), F.day == Param("day")))
+_DROP = Statement(lambda: F.delete().where(Among(F.shop, "shops"), on_day(F, M)))
 _DROP_TOTAL = Statement(lambda: T.delete().where(on_day(T, TOTALLED)))
 
 
