@@ -19,3 +19,19 @@ def borrowed(database: Database) -> Iterator[None]:
         yield
     finally:
         database.close()
+
+
+@contextmanager
+def lent(database: Database) -> Iterator[None]:
+    """Gives the caller's connection to others for a stretch of work that needs none; within a transaction it is kept.
+
+    Afterwards there is one again: raises `PoolExhausted` where none becomes free in time.
+    """
+    if database.is_closed() or database.in_transaction():
+        yield
+        return
+    database.close()
+    try:
+        yield
+    finally:
+        database.connect()

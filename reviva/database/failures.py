@@ -13,9 +13,7 @@ import psycopg2
 _LOST = {"57P01", "57P02", "57P03", "53300", "25006"}
 # No disk, memory or time is left for it, or another program holds the lock.
 _OVERLOADED = {"53100", "53200", "58030", "57014", "55P03"}
-NO_PLAN = {"26000", "0A000"}
-"""A statement that was planned is not known any more, or would give other columns than it did."""
-_TRANSIENT = {"40001", "40P01", *NO_PLAN}
+_TRANSIENT = {"40001", "40P01"}
 RESTORE = "stop the server and restore a backup with `reviva restore`"
 _SQLITE_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -45,6 +43,18 @@ def sqlstate(exception: BaseException) -> str | None:
     return getattr(driver_error(exception), "pgcode", None)
 
 
+def is_plan_gone(exception: BaseException) -> bool:
+    """True when a statement that was planned is not known any more, or would give other columns than it did.
+
+    The latter has no SQLSTATE of its own, and its words are in the server's language; but PostgreSQL tells which of its
+    functions complains: https://www.postgresql.org/docs/current/protocol-error-fields.html
+    """
+    state, diagnosis = sqlstate(exception), getattr(driver_error(exception), "diag", None)
+    return state == "26000" or (
+        state == "0A000" and getattr(diagnosis, "source_function", None) == "RevalidateCachedQuery"
+    )
+
+
 def is_connection_lost(exception: BaseException) -> bool:
     """True when the server is away or this connection to it is of no more use; takes peewee's errors and psycopg2's."""
     problem, state = driver_error(exception), sqlstate(exception)
@@ -66,4 +76,6 @@ def is_rolled_back(exception: BaseException) -> bool:
     problem = driver_error(exception)
     if isinstance(problem, sqlite3.OperationalError):
         return getattr(problem, "sqlite_errorcode", 0) & 0xFF in _SQLITE_BUSY
-    return isinstance(exception, psycopg2.Error | peewee.PeeweeException) and sqlstate(exception) in _TRANSIENT
+    if not isinstance(exception, psycopg2.Error | peewee.PeeweeException):
+        return False
+    return sqlstate(exception) in _TRANSIENT or is_plan_gone(exception)

@@ -15,7 +15,7 @@ import peewee
 import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
 
-from reviva.database.failures import NO_PLAN, sqlstate
+from reviva.database.failures import is_plan_gone, sqlstate
 from reviva.database.monitored import Monitored
 from reviva.database.statement import Kept
 
@@ -59,10 +59,10 @@ class Planned(Monitored):
         try:
             return peewee_own._execute_cursor(sent, params, **options)
         except peewee.PeeweeException as problem:
-            state = sqlstate(problem)
-            if state in NO_PLAN:
+            gone = is_plan_gone(problem)
+            if gone:
                 self._plans[connection] = Plans(direct=False)  # it is not the server that it was
-            if sent is sql or state not in (*NO_PLAN, TOO_BIG):
+            if sent is sql or not (gone or sqlstate(problem) == TOO_BIG):
                 raise
             if connection.get_transaction_status() == TRANSACTION_STATUS_INERROR:
                 raise  # and whoever can begins the transaction again

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from peewee import Database
 
 from reviva import clock
-from reviva.database.borrow import borrowed
+from reviva.database.borrow import borrowed, lent
 from reviva.database.statement import Row
 from reviva.errors import Invalid, TooManyRequests, WrongLogin
 from reviva.identity import email_key, household
@@ -92,14 +92,14 @@ class LoginService:
     def change_password(self, actor: Actor, current: str, new: str) -> None:
         """Changes one's own password and ends one's other sessions. Raises `Invalid`, `TooManyRequests`."""
         assert actor.user_id is not None
-        with borrowed(self.database):
-            user = self.users.get(actor.user_id)
+        user = self.users.get(actor.user_id)
         tried = self._admit(user.email_key, actor)
-        if not self.passwords.verify(user.password_hash, current):
-            raise Invalid.field("current", "this is not your password", "password-wrong")
-        check(new, (user.email, user.name), "new")
-        hashed = self.passwords.hash(new)
-        with borrowed(self.database), self.database.atomic():
+        with lent(self.database):
+            if not self.passwords.verify(user.password_hash, current):
+                raise Invalid.field("current", "this is not your password", "password-wrong")
+            check(new, (user.email, user.name), "new")
+            hashed = self.passwords.hash(new)
+        with self.database.atomic():
             self.throttle.counts.clear(tried.account)
             self.throttle.counts.uncount(tried.address)
             self._set(actor, user.id, hashed, but=actor.session_id)

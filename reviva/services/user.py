@@ -10,6 +10,7 @@ from typing import Any
 from peewee import Database
 
 from reviva import clock
+from reviva.database.borrow import lent
 from reviva.database.statement import Row
 from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Conflict, known
@@ -53,7 +54,9 @@ class UserService:
         address."""
         if password is not None:
             check(password, (email, name))
-        hashed, now = self.passwords.hash(password) if password is not None else None, clock.now()
+        with lent(self.database):
+            hashed = self.passwords.hash(password) if password is not None else None
+        now = clock.now()
         with self.database.atomic():
             user = self.users.create(
                 email=email, email_key=email_key(email), name=name, role=role, password_hash=hashed, created_at=now,

@@ -47,7 +47,7 @@ def test_states_that_mean_try_again(pool: PooledPostgres, state: str) -> None:
 
 
 @pytest.mark.parametrize(("state", "unavailable"), [
-    ("22012", False), ("23505", False), ("42P01", False), ("57014", True), ("53100", True),
+    ("0A000", False), ("22012", False), ("23505", False), ("42P01", False), ("57014", True), ("53100", True),
 ])  # fmt: skip
 def test_states_that_mean_neither(pool: PooledPostgres, state: str, unavailable: bool) -> None:
     with pytest.raises(peewee.PeeweeException) as raised:

@@ -225,6 +225,23 @@ def test_a_changed_password_ends_the_other_sessions(services: Services) -> None:
     services.login.login("ada@example.com", OTHER, somebody())
 
 
+def test_nobody_holds_a_connection_while_a_password_is_hashed(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = services.login.login("ada@example.com", GOOD, somebody())
+    run, held = services.passwords._run, list[bool]()
+    monkeypatch.setattr(
+        services.passwords, "_run", lambda work: (held.append(not services.database.is_closed()), run(work))[1]
+    )
+    services.login.change_password(services.sessions.resolve(session.token), GOOD, OTHER)
+    services.users.add(COMMAND, "new@example.com", Role.TECHNICIAN, password=OTHER)
+    assert held == [False] * 3
+    with services.database.atomic():
+        services.users.add(COMMAND, "newer@example.com", Role.TECHNICIAN, password=OTHER)
+    assert held[3:] == [True], "but what a transaction has begun is not taken apart"
+    assert rows(services, "SELECT COUNT(*) FROM user_account WHERE role = 'technician'") == [(2,)]
+
+
 def queued_link(services: Services) -> str:
     """The token that the mail's sender makes from what was queued."""
     payload = services.login.notifications.some()[-1].payload
