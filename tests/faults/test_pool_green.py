@@ -66,18 +66,19 @@ def healing(result: dict[str, Any], back: float) -> float:
 def test_without_faults_nobody_is_refused_and_the_loop_goes_on(server: Server) -> None:
     result = Program(server.url(), 2).result()
     assert result["refused"] == []
-    assert len(result["answered"]) > 500
+    assert len(result["answered"]) > 200, "a hundred are asked at the end, and the load is more"
     assert result["lag"] < 0.3
     assert result["abandoned"] > 0
 
 
 def test_terminating_every_session_each_200_ms_leaks_nothing(server: Server) -> None:
-    program = Program(server.url(), 3)
+    program, began = Program(server.url(), 3), time.monotonic()
     for _ in range(10):
         execute(server.url(), f"SELECT pg_terminate_backend(pid) {SESSIONS}")
         time.sleep(0.2)
+    ended = time.monotonic()
     result = program.result()
-    assert len(result["answered"]) > 500
+    assert sum(began < moment < ended for moment in result["answered"]) > 50, "one for each greenlet, in between"
     assert execute(server.url(), f"SELECT count(*) {SESSIONS} AND state <> 'idle'") == [(0,)]
 
 
