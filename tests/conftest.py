@@ -15,6 +15,7 @@ from hypothesis import settings
 from peewee import Database
 
 from reviva import clock
+from reviva.database import monitor
 from reviva.database.connection import open_database
 from tests import databases
 
@@ -39,6 +40,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long ones run first: processes that are done early take tests from the end of the others."""
     items.sort(key=lambda item: not any(name in item.nodeid for name in FIRST))
+
+
+@pytest.fixture(autouse=True)
+def _own_statements() -> None:
+    """What a test asks is not counted as of a request that one before it made in this thread."""
+    monitor._activity.set(None)
 
 
 @pytest.fixture(params=databases.BACKENDS)

@@ -47,6 +47,12 @@ def shown(service: StatementService, words: str) -> dict[str, Any]:
     return item
 
 
+@pytest.mark.parametrize("time", ["first", "second"])
+def test_a_test_works_for_no_request_of_one_before(time: str) -> None:
+    assert monitor.current().route == "background", time
+    monitor.begin("GET /left", watched=True)
+
+
 def test_a_statement_is_counted_by_shape_and_route(service: StatementService) -> None:
     brands = Brands(service.database)
     monitor.begin("GET /a")
