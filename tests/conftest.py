@@ -32,7 +32,9 @@ ROOM = 6 * 2**30
 
 def pytest_configure() -> None:
     """Keeps what goes with the tests in memory, where the system has room: a PostgreSQL database is a thousand files,
-    which a disk takes twenty times as long to copy."""
+    which a disk takes twenty times as long to copy. Lets the processes that are started keep their bytecode."""
+    # Servers and commands are started some hundred times: none should compile Reviva and the tests anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
