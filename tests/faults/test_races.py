@@ -19,7 +19,7 @@ CLIENTS, BENCHES = 64, 3
 
 @pytest.fixture
 def url(new_url: Callable[..., str]) -> str:
-    return new_url(migrated=False)
+    return new_url(seeded=True)
 
 
 @pytest.fixture
