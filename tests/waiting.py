@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def until(
-    condition: Callable[[], object], seconds: float = 5.0, pause: Callable[[], object] = lambda: time.sleep(0.005)
+    condition: Callable[[], object], seconds: float = 30.0, pause: Callable[[], object] = lambda: time.sleep(0.005)
 ) -> float:
     """Return when `condition` holds, with the seconds it took; fail when it does not within `seconds`.
 

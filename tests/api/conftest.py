@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,14 +78,12 @@ def start_demo(folder: Path, **settings: str) -> Demo:
             cwd=ROOT, env=environment, text=True, stdout=sink, stderr=subprocess.STDOUT,
         )  # fmt: skip
     demo = Demo(process, port, log)
-    for _ in range(200):
-        try:
+    began = time.monotonic()
+    while process.poll() is None and time.monotonic() - began < 60:
+        with suppress(requests.ConnectionError, requests.Timeout):
             if demo.get("/healthz").ok:
                 return demo
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        if process.poll() is not None:
-            break
+        time.sleep(0.05)
     process.kill()
     raise AssertionError(f"the demo did not start:\n{log.read_text()}")
 

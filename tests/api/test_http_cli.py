@@ -39,7 +39,7 @@ def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: P
 def serves(url: str) -> bool:
     try:
         return requests.get(f"{url}/healthz", timeout=5).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 
@@ -53,13 +53,13 @@ def test_serve_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{port}"
     try:
         until(lambda: serves(url), 60)
-        page = requests.get(f"{url}/api/docs", timeout=5)
+        page = requests.get(f"{url}/api/docs", timeout=30)
         assert page.headers["Content-Type"].startswith("text/html")
         assert "script-src 'self'" in page.headers["Content-Security-Policy"]
         for file in ("docs.js", "docs.css"):
             assert f"/api/docs/{file}" in page.text
-            assert requests.get(f"{url}/api/docs/{file}", timeout=5).ok
-        assert "/healthz" in requests.get(f"{url}/api/openapi.json", timeout=5).json()["paths"]
+            assert requests.get(f"{url}/api/docs/{file}", timeout=30).ok
+        assert "/healthz" in requests.get(f"{url}/api/openapi.json", timeout=30).json()["paths"]
     finally:
         server.send_signal(signal.SIGTERM)
         output, errors = server.communicate(timeout=40)

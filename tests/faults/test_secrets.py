@@ -45,12 +45,12 @@ class Shop:
     def answers(self) -> bool:
         try:
             return requests.get(f"{self.at}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def call(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = requests.request(method, self.at + path, json=body, headers=headers, timeout=10)
+        answer = requests.request(method, self.at + path, json=body, headers=headers, timeout=30)
         told = answer.json() if answer.content and "json" in answer.headers["Content-Type"] else {}
         self.secrets |= {told[name] for name in ("token", "csrf", "secret") if name in told}
         self.secrets |= {value for name, value in answer.cookies.items() if name.startswith("reviva_")}
@@ -121,7 +121,7 @@ def everywhere(shop: Shop) -> dict[str, str]:
     places = {
         "audit": str(shop.call("GET", "/api/audit?limit=200", token=token)),
         "statements": str(shop.call("GET", "/api/database/queries?limit=200", token=token)),
-        "metrics": requests.get(f"{shop.at}/metrics", timeout=10).text,
+        "metrics": requests.get(f"{shop.at}/metrics", timeout=30).text,
     }
     shop.stop()
     places["log"] = shop.log.read_text()

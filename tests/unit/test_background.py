@@ -15,7 +15,7 @@ def test_it_works_again_and_again_until_it_is_stopped() -> None:
     background = Background("counter", lambda: done.append(1) or 0.001, 60.0, at_once=True)  # type: ignore[func-returns-value]
     background.start()
     background.start()
-    until(lambda: len(done) > 3)
+    until(lambda: len(done) > 3, 5)
     assert background.stop()
     before = len(done)
     assert not background.stop()
@@ -33,7 +33,7 @@ def test_a_failure_is_told_and_survived(caplog: pytest.LogCaptureFixture) -> Non
 
     background = Background("bottler", work, 0.001)
     background.start()
-    until(lambda: len(tries) > 2)
+    until(lambda: len(tries) > 2, 5)
     assert background.stop()
     assert "bottler failed, and goes on" in caplog.text
 
