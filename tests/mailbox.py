@@ -19,11 +19,14 @@ from tests.stranger import Quiet, serving
 
 
 class Mailbox:
-    """`at_recipient` and `at_end` are replies (`550 no`), to which `drop` and `hang` may be added at the end."""
+    """`at_recipient`, `at_end` and `at_goodbye` are replies (`550 no`); at the end it may also `drop` or `hang`, and at
+    the goodbye `hang`."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.at_recipient = self.at_end = "250 OK"
+        self.at_goodbye = "221 Bye"
+        self.goodbyes = 0
         self.arrived = threading.Event()
         self.encrypted: list[bool] = []
         """Whether each mail came over TLS."""
@@ -57,6 +60,12 @@ class Mailbox:
         if self.at_end == "hang":
             await asyncio.sleep(3600)
         return self.at_end
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.goodbyes += 1
+        if self.at_goodbye == "hang":
+            await asyncio.sleep(3600)
+        return self.at_goodbye
 
     def admit(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
         """Lets everybody in."""

@@ -52,9 +52,19 @@ class Deadline:
     def _watch(self, line: socket.socket) -> None:
         # A duplicate, because TLS takes the socket over and must not be pulled from under a reader.
         self._line = socket.socket(fileno=os.dup(line.fileno()))
-        self._timer = threading.Timer(self.left, _cut, [self._line])
+        self._set(self._line)
+
+    def _set(self, line: socket.socket) -> None:
+        self._timer = threading.Timer(self.left, _cut, [line])
         self._timer.daemon = True
         self._timer.start()
+
+    def shorten(self, seconds: float) -> None:
+        """From now on, so many seconds at most are left."""
+        self._until = min(self._until, clock.monotonic() + seconds)
+        if self._timer and self._line:
+            self._timer.cancel()
+            self._set(self._line)
 
     def close(self) -> None:
         """No more to watch."""

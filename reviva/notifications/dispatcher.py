@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -77,16 +78,19 @@ class Dispatcher:
             if n and (clock.monotonic() > begins_until or self.lanes.stopped.is_set()):
                 self.deliveries.unclaim(rows[n:])
                 break
-            self.lanes.persist(self._deliver(row, self.transports[channel]), LEASED)
+            with ExitStack() as farewells:
+                self.lanes.persist(self._deliver(row, self.transports[channel], farewells), LEASED)
         return rows
 
-    def _deliver(self, row: Row, transport: Transport) -> Callable[[], None]:
-        """Sends a claimed message, and returns what says in the database how that went."""
+    def _deliver(self, row: Row, transport: Transport, farewells: ExitStack) -> Callable[[], None]:
+        """Sends a claimed message, and returns what says in the database how that went. What is said to the other side
+        after that is added to `farewells`."""
         name = name_of(row)
         try:
             if row["attempts"] > MOST:
                 raise TransportError("its sender ended while at it, time and again", permanent=True)
-            transport.send(render(row, self.letters.facts(row)))
+            if farewell := transport.send(render(row, self.letters.facts(row))):
+                farewells.callback(farewell)
         except Unwanted as reason:
             log.info("%s is not sent: %s", name, reason)
             return partial(self.deliveries.dropped, row, reason.detail)

@@ -6,12 +6,13 @@ import hashlib
 import smtplib
 import socket
 import ssl
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,10 +20,12 @@ from email_validator import EmailNotValidError, validate_email
 
 from reviva import clock
 from reviva.notifications.deadline import Deadline
-from reviva.notifications.message import Message, TransportError
+from reviva.notifications.message import Farewell, Message, TransportError
 
 SECONDS = 30.0
 """What one message may take in all."""
+GOODBYE = 2.0
+"""Seconds that a server has to say goodbye: it has the mail by then."""
 
 
 class Whole(UnstructuredHeader, BaseHeader):
@@ -56,21 +59,20 @@ class Mail:
             # Nothing to steal by posing as the server but the mail itself, which would otherwise go in clear.
             self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Farewell:
         """Raises `TransportError`; permanent where the server refuses this recipient or this content."""
         mail = self.compose(message)
         deadline = Deadline(self.seconds)
-        try:
-            server = _Server(self, deadline)
+        server = _Server(self, deadline)
+        with ExitStack() as opened:
+            opened.callback(deadline.close)
+            opened.callback(server.close)
             try:
                 server.open(self)
                 self._hand_over(server, mail, plain(message.recipient))
-            finally:
-                server.close()
-        except (OSError, smtplib.SMTPException) as problem:
-            raise TransportError(f"{self.host}:{self.port}: {_said(problem)}") from problem
-        finally:
-            deadline.close()
+            except (OSError, smtplib.SMTPException) as problem:
+                raise TransportError(f"{self.host}:{self.port}: {_said(problem)}") from problem
+            return partial(_part, server, deadline, opened.pop_all())
 
     def _hand_over(self, server: smtplib.SMTP, mail: EmailMessage, recipient: str) -> None:
         try:
@@ -83,8 +85,6 @@ class Mail:
             raise TransportError(f"the mail was refused: {_said(problem)}", permanent=permanent) from problem
         except smtplib.SMTPNotSupportedError as problem:
             raise TransportError("the server takes no such address", permanent=True) from problem
-        with suppress(OSError, smtplib.SMTPException):
-            server.quit()  # the server has the mail by now, however it says good-bye
 
     def compose(self, message: Message) -> EmailMessage:
         """The mail. Raises a permanent `TransportError` where a header would hold a line break."""
@@ -152,6 +152,13 @@ class _Utf8(str):
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
         """Its bytes, whatever encoding was asked for."""
         return super().encode("utf-8", errors)
+
+
+def _part(server: smtplib.SMTP, deadline: Deadline, opened: ExitStack) -> None:
+    """Says goodbye to a server, however it answers that, and closes what was `opened`."""
+    deadline.shorten(GOODBYE)
+    with suppress(OSError, smtplib.SMTPException), opened:
+        server.quit()
 
 
 def plain(address: str) -> str:

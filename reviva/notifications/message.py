@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,8 +34,15 @@ class Message:
     """A link that ends this kind of mail."""
 
 
+Farewell = Callable[[], None]
+"""Takes leave of whoever took a message. It may take a moment, and can't fail."""
+
+
 class Transport(Protocol):
     """A way out. It may be used by several threads at once."""
 
-    def send(self, message: Message) -> None:
-        """Hands the message over within its deadline, or raises `TransportError`."""
+    def send(self, message: Message) -> Farewell | None:
+        """Hands the message over within its deadline, or raises `TransportError`.
+
+        The farewell is for when it is noted that the message went out: a crash before that sends it again.
+        """

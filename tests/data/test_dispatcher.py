@@ -20,7 +20,7 @@ from reviva.errors import DatabaseUnavailable
 from reviva.models.notification import Channel, Notification, NotificationStatus
 from reviva.notifications.dispatcher import Dispatcher, more_after, open_transports
 from reviva.notifications.mail import Mail
-from reviva.notifications.message import Message, TransportError
+from reviva.notifications.message import Farewell, Message, TransportError
 from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST, backoff
 from reviva.services.letter import FLOODED
@@ -555,3 +555,16 @@ def test_nothing_is_held_while_a_message_is_on_its_way(database_url: str) -> Non
     assert held == [(False, False)]
     with services.database.connection_context():
         assert stored(services, id).status == S.SENT
+
+
+def test_that_a_message_went_out_is_noted_before_its_taker_is_bidden_farewell(services: Services) -> None:
+    """Who hangs then would else have it sent again, where the process ends meanwhile."""
+    noted = []
+
+    class Polite:
+        def send(self, message: Message) -> Farewell:
+            return lambda: noted.append(stored(services, id).status)
+
+    id = queue(services)
+    drain(Dispatcher(services, {Channel.EMAIL: Polite()}))
+    assert noted == [S.SENT]

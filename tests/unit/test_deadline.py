@@ -37,6 +37,14 @@ def black_hole() -> Iterator[Place]:
 
 
 @pytest.fixture
+def silent(good: Place) -> Iterator[tuple[Deadline, socket.socket]]:
+    """A connection on which nobody says anything, for a minute."""
+    deadline = Deadline(60)
+    with closing(deadline), closing(deadline.connect("h", 1, lambda host, port: [good])) as line:
+        yield deadline, line
+
+
+@pytest.fixture
 def refused() -> Place:
     with closing(socket.create_server(("127.0.0.1", 0))) as line:
         return place(line)
@@ -67,3 +75,18 @@ def test_where_nobody_answers_the_last_reason_is_told(black_hole: Place, refused
         reached(9, refused)
     with pytest.raises(OSError, match="no address"):
         reached(9)
+
+
+def test_whoever_reads_is_cut_off_when_the_time_is_over(good: Place) -> None:
+    deadline = Deadline(0.1)
+    with closing(deadline), closing(deadline.connect("h", 1, lambda host, port: [good])) as line:
+        line.settimeout(30)  # as if something came now and then
+        assert line.recv(1) == b""
+
+
+def test_the_time_that_is_left_can_be_made_less_but_not_more(silent: tuple[Deadline, socket.socket]) -> None:
+    deadline, line = silent
+    deadline.shorten(0.1)
+    deadline.shorten(60)
+    assert deadline.left <= 0.1
+    assert line.recv(1) == b""

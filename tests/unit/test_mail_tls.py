@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from reviva.clock import monotonic
+from reviva.notifications import mail
 from reviva.notifications.mail import Mail
 from reviva.notifications.message import Message, TransportError
 from tests.mailbox import Mailbox, mailbox
@@ -34,11 +36,14 @@ def certified(name: str = HOST) -> ssl.SSLContext:
     return tls
 
 
+MESSAGE = Message("k", "a@x.com", "text", "subject", "<p>html</p>")
+
+
 def send(box: Mailbox, scheme: str = "smtp", login: str = "", host: str = HOST, trusting: bool = True) -> None:
     mail = Mail(f"{scheme}://{login}{host}:{box.port}?from=s@x.com", seconds=5)
     if trusting:
         authority().configure_trust(mail.tls)
-    mail.send(Message("k", "a@x.com", "text", "subject", "<p>html</p>"))
+    mail.send(MESSAGE)()
 
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
@@ -78,3 +83,17 @@ def test_without_a_password_a_mail_is_encrypted_where_that_is_offered_whoever_ce
     with mailbox() as box:
         send(box)
         assert (box.logins, box.encrypted) == ([], [False])
+
+
+def test_who_has_the_mail_is_left_with_a_word_and_may_take_a_moment_only_to_answer_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with mailbox() as box:
+        for answer in ("221 Bye", "500 what?", "hang"):
+            box.at_goodbye = answer
+            farewell = Mail(f"smtp://{HOST}:{box.port}?from=s@x.com", seconds=60).send(MESSAGE)
+            said, begun = box.goodbyes, monotonic()
+            monkeypatch.setattr(mail, "GOODBYE", 0.1 if answer == "hang" else 60)
+            farewell()
+            assert (said, box.goodbyes) == (len(box.mails) - 1, len(box.mails))
+            assert monotonic() - begun < 20
