@@ -26,6 +26,7 @@ from reviva.services.delivery import LEASE, MOST, backoff
 from reviva.services.letter import FLOODED
 from tests.mailbox import Gateway, Mailbox, gateway, mailbox
 from tests.people import COMMAND, make_booking, services_over
+from tests.waiting import until
 
 REFERENCE = "RV-AAAA2222"
 S = NotificationStatus
@@ -568,3 +569,23 @@ def test_that_a_message_went_out_is_noted_before_its_taker_is_bidden_farewell(se
     id = queue(services)
     drain(Dispatcher(services, {Channel.EMAIL: Polite()}))
     assert noted == [S.SENT]
+
+
+def test_started_it_sends_by_itself_on_every_channel_and_stopped_it_ends(
+    services: Services, database_url: str, box: Mailbox
+) -> None:
+    mail = queue(services)
+    text = queue(services, "sms", "booking_ready", "+44", channel=Channel.SMS, payload={"reference": REFERENCE})
+    booked(services)
+    dispatcher = Dispatcher(services_over(open_database(database_url), smtp_url=box.url))
+    before = set(threading.enumerate())
+    dispatcher.start()
+    try:
+        begun = {thread.name for thread in set(threading.enumerate()) - before if thread.daemon}
+        until(lambda: {stored(services, id).status for id in (mail, text)} == {S.SENT})
+    finally:
+        dispatcher.stop()
+    assert {"log", "email-0", "email-1"} <= begun
+    assert "sms-0" not in begun, "it has no transport"
+    assert [stored(services, id).channel for id in (mail, text)] == [Channel.EMAIL, Channel.LOG]
+    assert not {"log", "email-0", "email-1"} & {thread.name for thread in threading.enumerate()}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from reviva.realtime.live import Unmeasured
 from reviva.services.actor import Actor
 from reviva.services.live import Admission, Close
 
+AT = datetime(2026, 3, 2, tzinfo=UTC)
 BOOKING, OTHER = "booking:RV-AAAA2222", "booking:RV-BBBB3333"
 ACTORS = {
     "token": Actor(ActorKind.BOOKING, "RV-AAAA2222"), "other token": Actor(ActorKind.BOOKING, "RV-BBBB3333"),
@@ -30,8 +32,7 @@ def listener(
 
 
 def tell(hub: Hub, id: int, topic: str = BOOKING, customer: int | None = None, fresh: bool = True) -> None:
-    at = datetime(2026, 3, 2, tzinfo=UTC)
-    hub.publish({"id": id, "type": "t", "topic": topic, "at": at, "data": {}, "customer_id": customer}, fresh)
+    hub.publish({"id": id, "type": "t", "topic": topic, "at": AT, "data": {}, "customer_id": customer}, fresh)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,30 @@ def test_who_leaves_takes_nobody_along() -> None:
     hub.leave(gone)
     tell(hub, 1)
     assert (len(there.inbox), len(gone.inbox)) == (1, 0)
+
+
+def test_nothing_is_kept_of_those_who_left() -> None:
+    """A worker lives for months, and each booking's token would leave a little behind."""
+    hub = Hub(Unmeasured())
+    for who in ACTORS:
+        each = listener(who, token=who)
+        hub.join(each)
+        hub.leave(each)
+    assert not hub._on
+    assert not hub._counts
+
+
+def test_it_is_measured_how_long_after_it_happened_an_event_is_told(freeze: Callable[[datetime], None]) -> None:
+    class Lags(Unmeasured):
+        def lag(self, seconds: float) -> None:
+            lags.append(seconds)
+
+    lags: list[float] = []
+    hub = Hub(Lags())
+    for seconds in (3, -2):  # the clock of whoever wrote it may be ahead of ours
+        freeze(AT + timedelta(seconds=seconds))
+        tell(hub, 1)
+    assert lags == [3, 0]
 
 
 def test_when_the_server_stops_everybody_goes_and_nobody_comes() -> None:

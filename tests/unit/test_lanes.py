@@ -1,0 +1,157 @@
+"""What is done again and again in the background: how soon, how it bears failures, and how it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from reviva import clock
+from reviva.notifications import lanes
+from reviva.notifications.lanes import GRACE, POLL, Lanes
+from tests.waiting import until
+
+Travel = Callable[..., None]
+
+
+class Breaks(threading.Event):
+    """An end that nobody waits for: how long they would have is kept, and passes at once."""
+
+    def __init__(self, travel: Travel) -> None:
+        super().__init__()
+        self.taken: list[float] = []
+        self._travel = travel
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.taken.append(timeout or 0.0)
+        self._travel(seconds=timeout or 0.0)
+        return self.is_set()
+
+
+@pytest.fixture
+def found(travel: Travel) -> Lanes:
+    made = Lanes()
+    made.stopped = Breaks(travel)
+    return made
+
+
+def breaks(found: Lanes) -> list[float]:
+    assert isinstance(found.stopped, Breaks)
+    return found.stopped.taken
+
+
+def run(found: Lanes, *outcomes: bool | Exception) -> list[float]:
+    """Works until these have come out of it; the breaks that were taken meanwhile."""
+    left = list(outcomes)
+
+    def work() -> bool:
+        outcome = left.pop(0)
+        if not left:
+            found.stopped.set()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    found.start([("lane", work)])
+    until(lambda: not left)
+    found.stop()
+    return breaks(found)
+
+
+def test_where_there_is_more_to_do_it_is_done_at_once_else_a_second_later(found: Lanes) -> None:
+    assert run(found, True, True, False, True, False, True) == [POLL, POLL]
+
+
+def test_what_fails_is_tried_again_ever_more_slowly_until_it_works(
+    found: Lanes, caplog: pytest.LogCaptureFixture
+) -> None:
+    away = OSError("the cellar is flooded")
+    taken = run(found, *[away] * 7, True, away, True)
+    for pause, longest in zip(taken, [1, 2, 4, 8, 16, 30, 30, 1], strict=True):
+        assert longest / 2 <= pause <= longest
+    assert "lane waits: the cellar is flooded" in caplog.text
+
+
+def test_lanes_do_not_wait_for_each_other_and_can_be_started_again() -> None:
+    found, begun, released, done = Lanes(), threading.Event(), threading.Event(), list[str]()
+
+    def hang() -> bool:
+        begun.set()
+        return released.wait(9) and False
+
+    def count() -> bool:
+        done.append(threading.current_thread().name)
+        return False
+
+    for _ in range(2):
+        done.clear()
+        found.start([("slow", hang), ("quick", count)])
+        assert begun.wait(5)
+        until(lambda: done)
+        released.set()
+        found.stop()
+        assert set(done) == {"quick"}
+        assert not {"slow", "quick"} & {thread.name for thread in threading.enumerate()}
+
+
+def test_what_is_under_way_at_the_end_is_waited_for_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert GRACE == 10, "within what a server has to stop"
+    found, begun, released, ended = Lanes(), threading.Barrier(3), threading.Event(), threading.Event()
+
+    def hang() -> bool:
+        begun.wait(5)
+        released.wait(9)
+        ended.set()
+        return False
+
+    monkeypatch.setattr(lanes, "GRACE", 0.05)
+    found.start([("one", hang), ("other", hang)])
+    begun.wait(5)
+    assert [thread.daemon for thread in threading.enumerate() if thread.name in ("one", "other")] == [True, True]
+    found.stop()
+    assert not ended.is_set(), "a process can end without them"
+    monkeypatch.setattr(lanes, "GRACE", 9)
+    begun.reset()
+    found.start([("one", hang), ("other", hang)])
+    begun.wait(5)
+    released.set()
+    found.stop()
+    assert ended.is_set()
+
+
+def test_what_must_be_done_is_tried_again_soon_until_it_works(found: Lanes, caplog: pytest.LogCaptureFixture) -> None:
+    left = [OSError("away")] * 8
+
+    def work() -> None:
+        if left:
+            raise left.pop()
+
+    found.persist(work, 90)
+    for pause, longest in zip(breaks(found), [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5], strict=True):
+        assert longest / 2 <= pause <= longest
+    assert caplog.text.count("can't be noted yet: away") == 8
+
+
+def test_it_is_given_up_when_the_time_is_over(found: Lanes) -> None:
+    began = clock.monotonic()
+
+    def work() -> None:
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        found.persist(work, 90)
+    assert 84 < clock.monotonic() - began < 90.5
+
+
+def test_at_the_end_it_is_tried_once_more_only(found: Lanes) -> None:
+    tries = []
+
+    def work() -> None:
+        tries.append(1)
+        raise OSError("away")
+
+    found.stopped.set()
+    with pytest.raises(OSError, match="away"):
+        found.persist(work, 90)
+    assert (tries, breaks(found)) == ([1], [])
