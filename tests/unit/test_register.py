@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -95,6 +96,17 @@ def test_started_it_says_twice_a_minute_which_sockets_are_open(
         until(lambda: notes.seen_ids)
     assert notes.seen_ids == [1]
     assert live.LOST_AFTER.total_seconds() >= register.SEEN * 4, "or they would be taken for those of a dead process"
+
+
+def test_it_can_be_started_again_and_holds_no_process_up(
+    kept: Register, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        with at_work(kept, notes, monkeypatch):
+            (thread,) = [each for each in threading.enumerate() if each.name == "live-register"]
+            assert thread.daemon
+            notes.ends.clear()
+        assert not thread.is_alive()
 
 
 def test_what_ends_with_the_process_is_written_down(kept: Register, notes: Notes) -> None:
