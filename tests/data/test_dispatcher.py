@@ -217,6 +217,15 @@ def test_what_kills_its_sender_each_time_is_dead_and_never_in_the_way(
     assert len(box.mails) == 1
 
 
+def test_the_last_of_the_attempts_is_made_too(services: Services, dispatcher: Dispatcher, travel: Travel) -> None:
+    id = queue(services)
+    for _ in range(MOST - 1):
+        assert services.deliveries.claim([Channel.EMAIL], 5)
+        travel(seconds=LEASE.total_seconds() + 1)
+    drain(dispatcher)
+    assert (stored(services, id).status, stored(services, id).attempts) == (S.SENT, MOST)
+
+
 @pytest.mark.parametrize(
     ("template", "to", "payload"),
     [
@@ -246,6 +255,16 @@ def test_a_bug_in_a_transport_is_a_failed_attempt(services: Services) -> None:
     drain(Dispatcher(services, {Channel.EMAIL: Broken()}))
     row = stored(services, id)
     assert (row.status, row.last_error) == (S.QUEUED, "RuntimeError")
+
+
+def test_of_what_a_server_says_at_length_the_beginning_is_kept(services: Services) -> None:
+    class Talkative:
+        def send(self, message: Message) -> None:
+            raise TransportError("no! " * 1000)
+
+    id = queue(services)
+    drain(Dispatcher(services, {Channel.EMAIL: Talkative()}))
+    assert stored(services, id).last_error == "no! " * 125
 
 
 def test_two_dispatchers_send_each_message_once(
@@ -367,6 +386,16 @@ def test_those_whose_lease_has_lapsed_are_taken_one_by_one_and_before_the_rest(
     taken = [services.deliveries.claim([Channel.EMAIL], 5) for _ in range(3)]
     assert [[row["id"] for row in rows] for rows in taken] == [lapsed[:1], lapsed[1:], fresh]
     assert [more_after(rows, 5) for rows in taken] == [True, True, False], "the rest need not wait for the next look"
+
+
+def test_within_half_a_minute_five_are_sent_one_after_the_other(services: Services, travel: Travel) -> None:
+    class Steady:
+        def send(self, message: Message) -> None:
+            travel(seconds=7)
+
+    ids = [queue(services, f"k{n}") for n in range(6)]
+    assert Dispatcher(services, {Channel.EMAIL: Steady()}).step(Channel.EMAIL) == 5
+    assert [stored(services, id).status for id in ids] == [S.SENT] * 5 + [S.QUEUED]
 
 
 @pytest.mark.parametrize("ended", ["slow", "stopping"])
@@ -572,20 +601,24 @@ def test_that_a_message_went_out_is_noted_before_its_taker_is_bidden_farewell(se
 
 
 def test_started_it_sends_by_itself_on_every_channel_and_stopped_it_ends(
-    services: Services, database_url: str, box: Mailbox
+    services: Services, database_url: str, box: Mailbox, texts: Gateway
 ) -> None:
-    mail = queue(services)
-    text = queue(services, "sms", "booking_ready", "+44", channel=Channel.SMS, payload={"reference": REFERENCE})
+    def working() -> list[str]:
+        names = (thread.name for thread in threading.enumerate())
+        return sorted(name for name in names if name.partition("-")[0] in ("log", *Channel))
+
     booked(services)
-    dispatcher = Dispatcher(services_over(open_database(database_url), smtp_url=box.url))
-    before = set(threading.enumerate())
-    dispatcher.start()
-    try:
-        begun = {thread.name for thread in set(threading.enumerate()) - before if thread.daemon}
-        until(lambda: {stored(services, id).status for id in (mail, text)} == {S.SENT})
-    finally:
-        dispatcher.stop()
-    assert {"log", "email-0", "email-1"} <= begun
-    assert "sms-0" not in begun, "it has no transport"
-    assert [stored(services, id).channel for id in (mail, text)] == [Channel.EMAIL, Channel.LOG]
-    assert not {"log", "email-0", "email-1"} & {thread.name for thread in threading.enumerate()}
+    for way, url in ((Channel.SMS, texts.url), (Channel.LOG, None)):
+        mail = queue(services, f"mail, {way}")
+        text = queue(
+            services, f"text, {way}", "booking_ready", "+44", channel=Channel.SMS, payload={"reference": REFERENCE}
+        )  # fmt: skip
+        dispatcher = Dispatcher(services_over(open_database(database_url), smtp_url=box.url, sms_url=url))
+        dispatcher.start()
+        try:
+            assert working() == ["email-0", "email-1", "log", *(["sms-0"] if url else [])]
+            until(lambda ids=(mail, text): {stored(services, id).status for id in ids} == {S.SENT})
+        finally:
+            dispatcher.stop()
+        assert [stored(services, id).channel for id in (mail, text)] == [Channel.EMAIL, way]
+        assert working() == []

@@ -211,15 +211,18 @@ def test_what_happened_while_the_database_was_away_is_told_when_it_is_back(
     assert [message.id for message in follower.listener.inbox] == ids
 
 
-def test_a_message_that_is_given_up_is_an_event(database: Database) -> None:
+def test_a_message_that_is_given_up_is_an_event(database: Database, travel: Callable[..., None]) -> None:
     services: Services = services_over(database)
     with database.atomic():
         services.login.notifications.queue("k", "account_locked", "a@example.com")
     (row,) = services.deliveries.claim([Channel.EMAIL], 1)
-    assert row is not None
+    services.deliveries.failed(row, "451 later", permanent=False)
+    assert services.live.after(0, 10) == [], "it is tried again"
+    travel(minutes=1)
+    (row,) = services.deliveries.claim([Channel.EMAIL], 1)
     services.deliveries.failed(row, "550 unknown", permanent=True)
     services.deliveries.failed(row, "550 unknown", permanent=True)  # whose lease is over
     (event,) = services.live.after(0, 10)
-    told = {"channel": "email", "template": "account_locked", "attempts": 1}
+    told = {"channel": "email", "template": "account_locked", "attempts": 2}
     assert (event["type"], event["topic"], event["data"]) == ("notification.dead", f"notification:{row['id']}", told)
     assert row["attempts"] < MOST

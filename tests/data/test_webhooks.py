@@ -382,6 +382,19 @@ def test_what_kills_its_sender_each_time_is_dead(
     assert len(other.taken) == 1
 
 
+def test_the_last_of_the_attempts_is_made_too(
+    services: Services, dispatcher: WebhookDispatcher, other: Receiver, travel: Travel
+) -> None:
+    services.webhooks.add(COMMAND, other.url)
+    happens(services)
+    services.webhook_deliveries.fan_out()
+    for _ in range(MOST - 1):
+        assert services.webhook_deliveries.claim() is not None
+        travel(seconds=LEASE.total_seconds() + 1)
+    assert tell(dispatcher) == 1
+    assert statuses(services) == [S.SENT]
+
+
 def test_what_was_claimed_of_an_endpoint_that_is_switched_off_is_not_sent(
     services: Services, dispatcher: WebhookDispatcher, other: Receiver, travel: Travel
 ) -> None:
