@@ -88,7 +88,7 @@ class Dispatcher:
         name = name_of(row)
         try:
             if row["attempts"] > MOST:
-                raise TransportError("its sender ended while at it, time and again", permanent=True)
+                raise TransportError("its sender ended while at it, time and again")
             if farewell := transport.send(render(row, self.letters.facts(row))):
                 farewells.callback(farewell)
         except Unwanted as reason:

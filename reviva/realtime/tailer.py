@@ -69,6 +69,8 @@ class Tailer:
         pauses = delays(POLL, 5.0)
         while not self._stopped.is_set():
             self.hub.occupied.wait()
+            if self._stopped.is_set():  # and nobody is asked any more, who may be away
+                return
             try:
                 pause = self.step()
                 pauses = delays(POLL, 5.0)

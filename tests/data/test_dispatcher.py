@@ -257,6 +257,30 @@ def test_a_bug_in_a_transport_is_a_failed_attempt(services: Services) -> None:
     assert (row.status, row.last_error) == (S.QUEUED, "RuntimeError")
 
 
+def test_the_log_tells_what_becomes_of_each_message_but_not_whom_it_is_for(
+    services: Services, dispatcher: Dispatcher, box: Mailbox, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    caplog.set_level("INFO", "reviva.notifications")
+    booked(services, status="cancelled")
+    ids = [queue(services, "sent"), queue(services, "unwanted", "booking_reminder", payload={"reference": REFERENCE})]
+    drain(dispatcher)
+    box.at_recipient = "451 later"
+    ids += [queue(services, "refused")]
+    drain(dispatcher)
+    monkeypatch.setattr(services.letters, "facts", lambda row: 1 / 0)
+    ids += [queue(services, "broken")]
+    drain(dispatcher)
+    whose = [f"notification {id} ({stored(services, id).template} by email)" for id in ids]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{whose[0]} was sent", f"{whose[1]} is not sent: The booking is cancelled.",
+        f"{whose[2]} failed at attempt 1: the recipient was refused: 451 later", f"{whose[3]} broke its sender",
+        f"{whose[3]} failed at attempt 1: ZeroDivisionError",
+    ]  # fmt: skip
+    assert "division by zero" in caplog.text
+    assert "a@example.com" not in caplog.text
+
+
 def test_of_what_a_server_says_at_length_the_beginning_is_kept(services: Services) -> None:
     class Talkative:
         def send(self, message: Message) -> None:
@@ -386,6 +410,7 @@ def test_those_whose_lease_has_lapsed_are_taken_one_by_one_and_before_the_rest(
     taken = [services.deliveries.claim([Channel.EMAIL], 5) for _ in range(3)]
     assert [[row["id"] for row in rows] for rows in taken] == [lapsed[:1], lapsed[1:], fresh]
     assert [more_after(rows, 5) for rows in taken] == [True, True, False], "the rest need not wait for the next look"
+    assert more_after(taken[-1], len(fresh)), "as many came as may"
 
 
 def test_within_half_a_minute_five_are_sent_one_after_the_other(services: Services, travel: Travel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -189,6 +190,32 @@ def test_the_newest_event_is_never_forgotten(database: Database, travel: Callabl
         services.live.forget()
     assert services.live.events.bounds() == (ids[2], ids[2])
     assert happen(database) > ids[2]
+
+
+def test_started_it_tells_by_itself_and_can_be_started_again(follower: Follower, database: Database) -> None:
+    told = 0
+    for _ in range(2):
+        follower.tailer.start()
+        (thread,) = [each for each in threading.enumerate() if each.name == "tailer"]
+        until(lambda: follower.listener.joined is not None)
+        told = happen(database)
+        until(lambda told=told: [each.id for each in follower.listener.inbox] == [told])
+        follower.listener.inbox.clear()
+        follower.tailer.stop()
+        assert (thread.daemon, thread.is_alive()) == (True, False)
+
+
+def test_with_nobody_to_tell_it_asks_nothing_not_even_when_it_ends(
+    follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for what in ("running", "recent", "after"):
+        monkeypatch.setattr(follower.services.live, what, lambda *about, what=what: asked.append(what))
+    follower.leave()
+    follower.tailer.start()
+    follower.tailer.stop()
+    assert asked == []
+    assert [each for each in threading.enumerate() if each.name == "tailer"] == []
 
 
 @postgres
