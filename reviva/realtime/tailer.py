@@ -92,9 +92,7 @@ class Tailer:
             if row["id"] > position + 1 and not self._passable(position + 1, oldest):
                 return SOON
             self._gap, position = None, row["id"]
-            fresh = position not in self._known
-            self._known.discard(position)
-            self.hub.publish(row, fresh)
+            self.hub.publish(row, fresh=position not in self._known)
         return 0.0 if len(rows) == BATCH else POLL
 
     def _begin(self) -> None:

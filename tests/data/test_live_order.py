@@ -14,9 +14,10 @@ from reviva.database.connection import open_database
 from reviva.models.audit import ActorKind
 from reviva.models.notification import Channel
 from reviva.models.user import Role
+from reviva.realtime import tailer
 from reviva.realtime.hub import Hub, Listener
 from reviva.realtime.live import Unmeasured
-from reviva.realtime.tailer import LEAST, PATIENCE, Tailer
+from reviva.realtime.tailer import LEAST, PATIENCE, POLL, Tailer
 from reviva.repositories.event import EventRepository
 from reviva.services import Services
 from reviva.services.actor import Actor
@@ -203,6 +204,56 @@ def test_started_it_tells_by_itself_and_can_be_started_again(follower: Follower,
         follower.listener.inbox.clear()
         follower.tailer.stop()
         assert (thread.daemon, thread.is_alive()) == (True, False)
+
+
+class Breaks(threading.Event):
+    """An end that comes after some breaks, which pass at once."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.taken = most, list[float | None]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.taken.append(timeout)
+        if len(self.taken) >= self.most:
+            self.set()
+        return self.is_set()
+
+
+def test_it_looks_four_times_a_second_and_less_often_while_it_looks_in_vain(
+    follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look() -> float:
+        if 2 < len(breaks.taken) < 10:
+            raise OSError("away")
+        return POLL
+
+    breaks = follower.tailer._stopped = Breaks(13)
+    monkeypatch.setattr(follower.tailer, "step", look)
+    follower.tailer.start()
+    until(breaks.is_set)
+    follower.tailer.stop()
+    longest = [0.25, 0.25, 0.25, 0.25, 0.5, 1, 2, 4, 5, 5, 0.25, 0.25, 0.25]
+    assert all(most / 2 <= (taken or 0) <= most for taken, most in zip(breaks.taken, longest, strict=True))
+    assert breaks.taken[:3] == breaks.taken[-3:] == [POLL] * 3
+
+
+def test_where_more_happened_than_is_read_at_a_time_it_looks_again_at_once(
+    follower: Follower, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tailer, "BATCH", 2)
+    assert follower.tailer.step() == POLL
+    ids = [happen(database) for _ in range(3)]
+    assert [follower.tailer.step() for _ in range(3)] == [0, POLL, POLL]
+    assert [message.id for message in follower.listener.inbox] == ids
+
+
+def test_when_the_last_one_leaves_meanwhile_nothing_is_read_for_nobody(
+    follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower.services.live, "after", lambda *about: pytest.fail("nobody listens"))
+    follower.leave()
+    assert follower.tailer.step() == POLL
 
 
 def test_with_nobody_to_tell_it_asks_nothing_not_even_when_it_ends(

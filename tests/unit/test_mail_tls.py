@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -83,6 +84,32 @@ def test_without_a_password_a_mail_is_encrypted_where_that_is_offered_whoever_ce
     with mailbox() as box:
         send(box)
         assert (box.logins, box.encrypted) == ([], [False])
+
+
+def test_a_server_that_speaks_tls_from_the_start_has_to_be_certified_also_without_a_password() -> None:
+    with mailbox(tls=certified("other.example")) as box:
+        with pytest.raises(TransportError, match="CERTIFICATE"):
+            send(box, "smtps")
+        assert box.mails == []
+
+
+@pytest.mark.parametrize("reply", ["250 OK", "550 no"])
+def test_nothing_of_a_connection_is_left_however_it_went(monkeypatch: pytest.MonkeyPatch, reply: str) -> None:
+    opened: list[tuple[Any, Any]] = []
+
+    class Kept(mail._Server):
+        def __init__(self, mail: Mail, deadline: Any) -> None:
+            opened.append((self, deadline))
+            super().__init__(mail, deadline)
+
+    monkeypatch.setattr(mail, "_Server", Kept)
+    with mailbox() as box:
+        box.at_recipient = reply
+        with suppress(TransportError):
+            send(box)
+    ((server, deadline),) = opened
+    deadline._timer.join(5)
+    assert (server.sock, deadline._line.fileno(), deadline._timer.is_alive()) == (None, -1, False)
 
 
 def test_who_has_the_mail_is_left_with_a_word_and_may_take_a_moment_only_to_answer_it(
