@@ -30,6 +30,8 @@ class Mailbox:
         self.arrived = threading.Event()
         self.encrypted: list[bool] = []
         """Whether each mail came over TLS."""
+        self.greeted_as = ""
+        """What the last sender called itself."""
         self.logins: list[tuple[str, str]] = []
         """Names and passwords."""
         self.port = 0
@@ -53,6 +55,7 @@ class Mailbox:
         content = cast(bytes, envelope.content)
         self.mails.append(cast(EmailMessage, message_from_bytes(content, policy=policy.default)))
         self.encrypted.append(server.transport is not None and bool(server.transport.get_extra_info("sslcontext")))
+        self.greeted_as = str(session.host_name)
         self.arrived.set()
         if self.at_end == "drop":
             assert server.transport is not None

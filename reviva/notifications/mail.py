@@ -117,7 +117,7 @@ class _Server(smtplib.SMTP):
 
     def __init__(self, mail: Mail, deadline: Deadline) -> None:
         # Without a name of our own, smtplib would ask the DNS for one, without a bound.
-        super().__init__(local_hostname=mail.domain, timeout=mail.seconds)
+        super().__init__(local_hostname=mail.domain)
         self._mail, self._deadline = mail, deadline
         self._host = mail.host
 

@@ -160,6 +160,16 @@ def test_an_event_under_way_when_the_first_listener_comes_is_not_missed(
     assert follower.hears(back) == [first, second, third]
 
 
+@postgres
+def test_who_is_at_work_on_something_else_holds_nothing_up(
+    follower: Follower, database: Database, writer: Callable[[], Writer]
+) -> None:
+    newest, busy = happen(database), writer()
+    busy.database.execute_sql("SELECT pg_current_xact_id()")
+    assert follower.hears() == []
+    assert follower.listener.joined == newest
+
+
 def test_removed_events_leave_no_gap_that_is_waited_for_long(
     follower: Follower, database: Database, travel: Callable[..., None]
 ) -> None:
@@ -168,6 +178,7 @@ def test_removed_events_leave_no_gap_that_is_waited_for_long(
         for id in ids[1:3]:
             EventRepository(database).delete(id)
     assert follower.hears() == []
+    assert follower.listener.joined == ids[-1], "nobody is at work who could still bring one"
     travel(seconds=2 * LEAST)
     last = happen(database)
     assert follower.hears() == [last]

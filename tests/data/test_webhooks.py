@@ -23,7 +23,7 @@ from reviva.models.webhook import Told, WebhookDelivery
 from reviva.notifications.webhook import HookTransport
 from reviva.notifications.webhook_dispatcher import WebhookDispatcher
 from reviva.paging import ListQuery
-from reviva.services import Services
+from reviva.services import Services, webhook_delivery
 from reviva.services.delivery import LEASE, MOST
 from reviva.services.webhook_delivery import PAUSE, Parcel
 from tests.people import COMMAND, services_over
@@ -121,6 +121,17 @@ def test_each_endpoint_hears_what_it_asked_for_of_what_happened_since(
     ]  # fmt: skip
     assert len({every["secret"], some["secret"], late["secret"]}) == 3
     assert len({taken.id for taken in other.taken}) == 3, "an id for each event"
+
+
+def test_more_than_is_looked_at_in_one_turn_is_told_in_several(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_delivery, "BATCH", 2)
+    services.webhooks.add(COMMAND, "https://hooks.example/")
+    for _ in range(3):
+        happens(services)
+    assert [services.webhook_deliveries.fan_out() for _ in range(3)] == [True, False, False]
+    assert len(deliveries(services)) == 3
 
 
 def test_nothing_is_done_where_nobody_listens(services: Services, dispatcher: WebhookDispatcher) -> None:

@@ -112,6 +112,22 @@ def test_nothing_of_a_connection_is_left_however_it_went(monkeypatch: pytest.Mon
     assert (server.sock, deadline._line.fileno(), deadline._timer.is_alive()) == (None, -1, False)
 
 
+@pytest.mark.parametrize("place", ["at_recipient", "at_end"])
+@pytest.mark.parametrize(("reply", "permanent"), [("450 busy", False), ("499 odd", False), ("500 what?", True)])
+def test_a_refusal_is_for_good_where_the_server_says_so(place: str, reply: str, permanent: bool) -> None:
+    with mailbox() as box:
+        setattr(box, place, reply)
+        with pytest.raises(TransportError, match=f"refused: {reply[:3]}") as refused:
+            send(box)
+    assert refused.value.permanent is permanent
+
+
+def test_the_server_is_greeted_in_the_name_of_the_senders_domain() -> None:
+    with mailbox() as box:
+        send(box)
+        assert box.greeted_as == "x.com"
+
+
 def test_who_has_the_mail_is_left_with_a_word_and_may_take_a_moment_only_to_answer_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
