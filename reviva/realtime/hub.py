@@ -130,10 +130,15 @@ class Hub:
                     listener.wake.set()
 
     def publish(self, row: Row, fresh: bool = True) -> None:
-        """Tells the next event. One that is not fresh was there before anybody listened: whoever came back hears it."""
+        """Tells the next event. One that is not fresh was there before anybody listened: whoever came back hears it.
+
+        It is for nobody where the last listener has left since it was read: who came then waits for `start_at`.
+        """
         message = Message(row["id"], row["topic"], render(row))
         with self._lock:
-            self.position = row["id"] if self.listeners else None
+            if self.position is None:
+                return
+            self.position = row["id"]
             for on in audience(row["topic"], row["customer_id"]):
                 for listener in self._on.get(on, ()):
                     if listener.wants(row["topic"]) and (

@@ -35,7 +35,6 @@ LEAST: Final = 0.1
 class Gap:
     """A number that was drawn before others that are there already: its writer is not done, or gave up."""
 
-    id: int
     following: int
     """The first writer that came after all those who may have drawn it."""
     since: float
@@ -111,8 +110,8 @@ class Tailer:
     def _passable(self, missing: int, oldest: int) -> bool:
         """Whether a missing number will never come: all those are done who may have drawn it."""
         gap = self._gap
-        if gap is None or gap.id != missing:
-            self._gap = Gap(missing, self.live.running()[1], clock.monotonic())
+        if gap is None:
+            self._gap = Gap(self.live.running()[1], clock.monotonic())
             return False
         age = clock.monotonic() - gap.since
         if age >= PATIENCE:

@@ -211,7 +211,7 @@ def test_a_client_that_does_not_answer_pings_is_gone_and_its_row_says_so(town: T
 def test_a_slow_reader_is_let_go_and_holds_up_nobody(town: Town) -> None:
     with listening(town.services, send_buffer=4096) as front:
         slow, quick = Deaf(front.url, str(town.token(MINE)), buffer=4096), listen(front.url, town.token(MINE))
-        until(lambda: len(front.live.hub.listeners) == 2)
+        until(lambda: [each.joined is not None for each in front.live.hub.listeners] == [True, True])
         row = {"type": "test", "topic": f"booking:{MINE}", "at": clock.now(), "customer_id": None}
         for id in range(1, 2 * hub.WAITING):
             front.live.hub.publish({**row, "id": id, "data": "x" * 2000})

@@ -47,6 +47,9 @@ def test_an_event_is_heard_by_those_whom_it_concerns(topic: str, customer: int |
     hub, there = Hub(Unmeasured()), {who: listener(who, token=who) for who in ACTORS}
     for each in there.values():
         hub.join(each)
+    hub.start_at(2)
+    for each in there.values():
+        each.wake.clear()
     tell(hub, 3, topic, customer)
     assert {who for who, each in there.items() if each.inbox} == hear
     assert all(not each.inbox or each.wake.is_set() for each in there.values())
@@ -67,6 +70,7 @@ def test_who_comes_back_hears_what_followed_and_who_is_new_what_happens_from_now
     hub, new, back = Hub(Unmeasured()), listener(), listener(since=5)
     for each in (new, back):
         hub.join(each)
+    hub.start_at(3)
     for id, fresh in ((4, False), (5, True), (6, False), (7, True)):
         tell(hub, id, fresh=fresh)
     assert [[message.id for message in each.inbox] for each in (new, back)] == [[5, 7], [6, 7]]
@@ -128,6 +132,7 @@ def test_who_leaves_takes_nobody_along() -> None:
     hub, there, gone = Hub(Unmeasured()), listener(), listener()
     for each in (there, gone):
         hub.join(each)
+    hub.start_at(0)
     hub.leave(gone)
     tell(hub, 1)
     assert (len(there.inbox), len(gone.inbox)) == (1, 0)
@@ -144,6 +149,19 @@ def test_nothing_is_kept_of_those_who_left() -> None:
     assert not hub._counts
 
 
+def test_who_comes_as_the_last_one_leaves_is_told_nothing_until_it_is_known_from_where_on() -> None:
+    """It would wait for that in vain, or hear twice what it missed."""
+    hub, last, back = Hub(Unmeasured()), listener(), listener(since=3)
+    hub.join(last)
+    hub.start_at(4)
+    hub.leave(last)
+    hub.join(back)
+    tell(hub, 5)  # which was read while the last one was there
+    assert (hub.position, back.joined, len(back.inbox)) == (None, None, 0)
+    hub.start_at(5)
+    assert (hub.position, back.joined) == (5, 5)
+
+
 def test_it_is_measured_how_long_after_it_happened_an_event_is_told(freeze: Callable[[datetime], None]) -> None:
     class Lags(Unmeasured):
         def lag(self, seconds: float) -> None:
@@ -151,6 +169,8 @@ def test_it_is_measured_how_long_after_it_happened_an_event_is_told(freeze: Call
 
     lags: list[float] = []
     hub = Hub(Lags())
+    hub.join(listener())
+    hub.start_at(0)
     for seconds in (3, -2):  # the clock of whoever wrote it may be ahead of ours
         freeze(AT + timedelta(seconds=seconds))
         tell(hub, 1)
