@@ -133,8 +133,7 @@ class _Server(smtplib.SMTP):
         self.ehlo_or_helo_if_needed()
         secure = mail.secure
         if not secure and self.has_extn("starttls"):
-            self.starttls(context=mail.tls)
-            self.ehlo()
+            self.starttls(context=mail.tls)  # after which whatever comes next says EHLO anew
             secure = True
         if mail.user and not secure and mail.host not in _HERE:
             raise smtplib.SMTPException("the server offers no TLS, and the password does not go without")

@@ -60,7 +60,7 @@ def render(row: Row, facts: dict[str, Any]) -> Message:
 def _template(name: str, tag: str) -> tuple[Template, str]:
     """A template in the language of a tag, else in English; and the tag of the language that it is in."""
     language = _primary(tag)
-    if language != "en" and f"{language}/{name}" in _names():
+    if f"{language}/{name}" in _names():
         return environment().get_template(f"{language}/{name}"), tag
     # Dates and amounts then speak English too: half a sentence is nobody's language.
     return environment().get_template(name), tag if language == "en" else "en"

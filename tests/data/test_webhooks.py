@@ -227,6 +227,21 @@ def test_a_receiver_that_asks_for_peace_gets_it_for_everything_six_hours_at_most
     assert tell(dispatcher) == 2
 
 
+@pytest.mark.parametrize(("asked", "hours"), [(timedelta(hours=1), 1), (timedelta(days=9), 6)])
+def test_neither_the_endpoint_nor_the_delivery_is_due_before_the_receiver_had_its_peace(
+    services: Services, freeze: Callable[[datetime], None], asked: timedelta, hours: int
+) -> None:
+    freeze(now := clock.now())
+    made = services.webhooks.add(COMMAND, "https://hooks.example/")
+    happens(services)
+    services.webhook_deliveries.fan_out()
+    row = services.webhook_deliveries.claim()
+    assert row is not None
+    services.webhook_deliveries.failed(row, "busy", 429, asked)
+    peace = now + timedelta(hours=hours)
+    assert (services.webhooks.get(made["id"])["paused_until"], deliveries(services)[0].due_at) == (peace, peace)
+
+
 def left_in_peace(services: Services, dispatcher: WebhookDispatcher, other: Receiver) -> int:
     """The number of a webhook whose receiver did not take the first of two messages, and wants no more for an hour."""
     made = int(services.webhooks.add(COMMAND, other.url)["id"])
@@ -279,6 +294,7 @@ def test_a_receiver_that_is_gone_is_left_alone_and_its_owner_told(
         happens(services)
     assert tell(dispatcher) == 1
     assert sorted(statuses(services)) == [S.CANCELLED, S.CANCELLED, S.DEAD]
+    assert [row.response_status for row in deliveries(services, WebhookDelivery.status == S.DEAD)] == [410]
     row = services.webhooks.get(made)
     assert not row["active"]
     assert "410" in row["disabled_reason"]

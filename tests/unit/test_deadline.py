@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from reviva.notifications.deadline import Deadline
+from reviva.notifications import deadline as module
+from reviva.notifications.deadline import Deadline, addresses
 
 Place = tuple[Any, ...]
 
@@ -54,11 +55,38 @@ def reached(seconds: float, *places: Place) -> Any:
     deadline = Deadline(seconds)
     with closing(deadline), closing(deadline.connect("h", 1, lambda host, port: places)) as line:
         assert seconds / 4 < (line.gettimeout() or 0) <= seconds, "time is left to talk"
+        assert line.gettimeout() == pytest.approx(deadline.left, abs=0.5), "all that there is"
         return line.getpeername()
 
 
 def test_an_address_that_swallows_everything_leaves_time_for_the_next(black_hole: Place, good: Place) -> None:
     assert reached(2, black_hole, good) == good[-1]
+
+
+def test_where_the_first_address_answers_the_others_share_of_the_time_is_left_too(good: Place, refused: Place) -> None:
+    assert reached(9, good, refused) == good[-1]
+
+
+def test_each_address_has_an_equal_share_of_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch, refused: Place
+) -> None:
+    shares: list[float] = []
+
+    def reach(line: socket.socket, address: Any, seconds: float) -> socket.socket:
+        shares.append(seconds)
+        line.close()
+        raise OSError
+
+    monkeypatch.setattr(module, "_reach", reach)
+    with pytest.raises(OSError):  # noqa: PT011  # whichever it is
+        Deadline(9).connect("h", 1, lambda host, port: [refused] * 3)
+    assert shares == pytest.approx([3, 4.5, 9], abs=0.2)
+
+
+def test_an_address_is_told_once() -> None:
+    assert [(kind, place) for _, kind, _, _, place in addresses("127.0.0.1", 9)] == [
+        (socket.SOCK_STREAM, ("127.0.0.1", 9))
+    ]
 
 
 def test_addresses_that_refuse_or_that_this_machine_can_not_speak_to_are_passed_over(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import suppress
+import threading
+from contextlib import closing, suppress
 from typing import Any
 
 import pytest
@@ -73,6 +74,8 @@ def test_it_goes_in_clear_to_this_machine_only() -> None:
         assert not refused.value.permanent
         assert box.logins == []
         assert box.mails == []
+        send(box, login="me%40x.com@", host="localhost")
+        assert box.logins == [], "a name alone is for the sender's address"
         send(box, login=LOGIN, host="localhost")
         assert box.logins == [("me@x.com", "päss")]
 
@@ -120,6 +123,21 @@ def test_a_refusal_is_for_good_where_the_server_says_so(place: str, reply: str, 
         with pytest.raises(TransportError, match=f"refused: {reply[:3]}") as refused:
             send(box)
     assert refused.value.permanent is permanent
+
+
+def test_a_server_that_is_not_at_home_is_asked_again_later() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+
+        def refuse() -> None:
+            line, _ = server.accept()
+            with line:
+                line.sendall(b"554 closed\r\n")
+                line.recv(100)
+
+        threading.Thread(target=refuse, daemon=True).start()
+        with pytest.raises(TransportError, match="554 closed") as refused:
+            Mail(f"smtp://127.0.0.1:{server.getsockname()[1]}?from=s@x.com", seconds=5).send(MESSAGE)
+    assert not refused.value.permanent
 
 
 def test_the_server_is_greeted_in_the_name_of_the_senders_domain() -> None:
