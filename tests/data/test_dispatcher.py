@@ -23,7 +23,7 @@ from reviva.notifications.mail import Mail
 from reviva.notifications.message import Farewell, Message, TransportError
 from reviva.services import Services
 from reviva.services.delivery import LEASE, MOST, backoff
-from reviva.services.letter import FLOODED
+from reviva.services.letter import ERASED, FLOODED
 from tests.mailbox import Gateway, Mailbox, gateway, mailbox
 from tests.people import COMMAND, make_booking, services_over
 from tests.waiting import until
@@ -491,6 +491,24 @@ def test_what_comes_late_is_sent_if_it_is_still_true(
     row = stored(services, id)
     assert (row.status, row.last_error) == ((S.SENT, None) if true else (S.CANCELLED, f"The booking is {status}."))
     assert len(box.mails) == 1 + true
+
+
+def test_what_was_for_somebody_who_is_erased_is_not_sent(
+    services: Services, dispatcher: Dispatcher, box: Mailbox
+) -> None:
+    id = queue(services, to="")
+    drain(dispatcher)
+    assert (stored(services, id).status, stored(services, id).last_error) == (S.CANCELLED, ERASED)
+    assert box.mails == []
+
+
+def test_only_a_customer_is_given_a_link_that_ends_a_kind_of_mail(services: Services) -> None:
+    booked(services)
+    for n, customer in enumerate((None, 1)):
+        queue(services, f"k{n}", "booking_reminder", payload={"reference": REFERENCE}, customer=customer)
+    facts = [services.letters.facts(row) for row in services.deliveries.claim([Channel.EMAIL], 5)]
+    assert ["unsubscribe" in each for each in facts] == [False, True]
+    assert facts[1]["unsubscribe"].startswith("https://shop.example/unsubscribe?token=")
 
 
 def test_nobody_drowns_in_mails_that_anybody_can_cause(

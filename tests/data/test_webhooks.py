@@ -267,14 +267,18 @@ def test_a_test_goes_at_once_while_the_receiver_is_left_in_peace(
     assert services.webhooks.get(made)["paused_until"] is None
 
 
-def test_a_receiver_that_is_said_to_be_active_is_told_at_once(
-    services: Services, dispatcher: WebhookDispatcher, other: Receiver
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_receiver_that_is_said_to_be_active_or_that_moved_is_told_at_once(
+    services: Services, dispatcher: WebhookDispatcher, other: Receiver, corrected: bool
 ) -> None:
     made = left_in_peace(services, dispatcher, other)
     other.status = 200
-    services.webhooks.change(COMMAND, made, None, events=[])
+    changed = services.webhooks.change(COMMAND, made, None, events=[Told.STATUS, Told.ASSIGNED])
+    assert changed["events"] == sorted([Told.STATUS, Told.ASSIGNED])
     assert tell(dispatcher) == 0
-    services.webhooks.change(COMMAND, made, None, active=True)
+    assert max(row.due_at for row in deliveries(services)) > clock.now(), "what it hears of is no reason to hurry"
+    sent: dict[str, Any] = {"url": other.url + "&now=right"} if corrected else {"active": True}
+    services.webhooks.change(COMMAND, made, None, **sent)
     assert services.webhooks.get(made)["paused_until"] is None
     assert tell(dispatcher) == 2, "what it did not take, too"
     assert set(statuses(services)) == {S.SENT}
@@ -391,7 +395,10 @@ def test_a_killed_senders_delivery_is_taken_over_under_the_same_id(
     assert len({taken.id for taken in other.taken}) == 1
     assert len(other.taken) == 2
     services.webhook_deliveries.failed(lost, "late")
+    services.webhook_deliveries.gone(lost, 410)
     assert statuses(services) == [S.SENT], "who lost the lease has no more say"
+    (endpoint,) = services.webhooks.list(ListQuery()).items
+    assert (endpoint["active"], endpoint["failing_since"]) == (True, None), "nor has it of the receiver"
 
 
 def test_what_kills_its_sender_each_time_is_dead(
@@ -435,6 +442,22 @@ def test_what_was_claimed_of_an_endpoint_that_is_switched_off_is_not_sent(
     assert tell(dispatcher) == 1
     assert statuses(services) == [S.CANCELLED, S.CANCELLED]
     assert other.taken == []
+
+
+@pytest.mark.parametrize("outcome", ["failed", "gone", "dropped"])
+def test_what_comes_of_a_delivery_changes_nothing_of_an_endpoint_that_was_switched_off_meanwhile(
+    services: Services, outcome: str
+) -> None:
+    made = services.webhooks.add(COMMAND, "https://hooks.example/")["id"]
+    happens(services)
+    services.webhook_deliveries.fan_out()
+    row = services.webhook_deliveries.claim()
+    assert row is not None
+    before = services.webhooks.change(COMMAND, made, None, active=False)
+    how: dict[str, Any] = {"failed": ("500 " * 200,), "gone": (410,), "dropped": ("disabled",)}
+    getattr(services.webhook_deliveries, outcome)(row, *how[outcome])
+    assert services.webhooks.get(made) == before
+    assert len(str(deliveries(services)[0].last_error)) <= 500
 
 
 def test_a_removed_endpoint_takes_what_is_being_sent_with_it(services: Services) -> None:
@@ -493,7 +516,14 @@ def test_every_outcome_is_counted(services: Services, dispatcher: WebhookDispatc
     for other.status in (200, 500, 410):
         happens(services)
         tell(dispatcher)
-    assert counted == ["sent", "failed", "dead"]
+    made = services.webhooks.add(COMMAND, other.url)["id"]
+    happens(services)
+    services.webhook_deliveries.fan_out()
+    row = services.webhook_deliveries.claim()
+    assert row is not None
+    services.webhooks.change(COMMAND, made, None, active=False)
+    services.webhook_deliveries.dropped(row, "disabled")
+    assert counted == ["sent", "failed", "dead", "cancelled"]
 
 
 def test_started_it_tells_by_itself_and_stopped_it_ends(services: Services, other: Receiver, database_url: str) -> None:
