@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, cast
 
 from peewee import Database
 
@@ -23,11 +24,12 @@ def borrowed(database: Database) -> Iterator[None]:
 
 @contextmanager
 def lent(database: Database) -> Iterator[None]:
-    """Gives the caller's connection to others for a stretch of work that needs none; within a transaction it is kept.
+    """Gives the caller's connection to others for a stretch of work that needs none, unless it is that of a transaction
+    or of a `connection_context`, which closing it would break.
 
     Afterwards there is one again: raises `PoolExhausted` where none becomes free in time.
     """
-    if database.is_closed() or database.in_transaction():
+    if database.is_closed() or database.in_transaction() or cast(Any, database)._state.ctx:
         yield
         return
     database.close()

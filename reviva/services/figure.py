@@ -1,4 +1,5 @@
-"""What a shop earns and how it works: days that are over are counted once and kept, the present is counted when asked.
+"""What a shop earns and how it works: days that are over are counted once and kept, and so is what is final of a busy
+day before its end; the rest is counted when asked.
 
 Figures are counts of steps in the bookings' histories, which are never changed, so a day's figures are final soon after
 its midnight; where they are not, because a shop has another zone or a finished job another technician, they are counted
