@@ -24,4 +24,5 @@ def analyze(database: Database, *tables: str) -> None:
             database.execute_sql(f"ANALYZE {table}")
     else:
         for table in LASTING:
-            database.execute_sql(f"ANALYZE {table}")
+            if not tables or table in tables:
+                database.execute_sql(f"ANALYZE {table}")

@@ -148,18 +148,16 @@ class Repository(Generic[M]):
         First it is told which rows those are, from as little as that takes, then they are read with what is joined to
         them. In one statement, that would be joined for all rows that must be sorted or passed over.
         """
-        ids, filters = self.model.select(self.model.id), dict(wanted.filters)
+        ids, keys, filters = self.model.select(self.model.id), self.keys(wanted), dict(wanted.filters)
         asked = filters.pop("q", None) if self.searched else None
         for condition in self.conditions(filters):
             ids = ids.where(condition)
         if asked is None:
-            found = fetch(self.database, lambda: ids, self.keys(wanted), wanted, branches=self.branches(filters))
+            found = fetch(self.database, lambda: ids, keys, wanted, branches=self.branches(filters))
         else:
-            words = matching(self.database, self.model, asked, self.keys(wanted)[0].descending)
+            words = matching(self.database, self.model, asked, keys[0].descending)
             counted = words.every if words.every is not None and not filters else ids.where(words.counted)
-            found = fetch(
-                self.database, lambda: ids, self.keys(wanted), wanted, counted=lambda: counted, searched=words
-            )
+            found = fetch(self.database, lambda: ids, keys, wanted, counted=lambda: counted, searched=words)
         return replace(found, items=self.shown([row["id"] for row in found.items]))
 
     def shown(self, ids: Sequence[int]) -> list[Row]:

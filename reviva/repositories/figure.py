@@ -223,9 +223,6 @@ def _day(field: Any, kind: Backend) -> Any:
     return NodeList((field, SQL("AT TIME ZONE 'UTC' +"), Cast(offset, "INTERVAL"))).cast("DATE").alias("day")
 
 
-_DAY = SQL('"day"')
-
-
 def _each(build: Callable[[Backend], Any]) -> dict[Backend, Statement]:
     """Not kept: one plan for an hour and for a year would read all bookings for either."""
     return {
@@ -243,9 +240,14 @@ def _by_shop(instant: Any, kind: Backend, *conditions: Any, **by: Any) -> Any:
     shop = B.select(B.shop).where(B.id == table.booking).alias("shop_id")
     named = [node.alias(name) for name, node in by.items()]
     each = table.select(_day(instant, kind), shop, *named).where(_span(instant), *conditions).offset(0).alias("each")
-    columns = [each.c[name] for name in ("day", "shop_id", *by)]
-    shown = [column.alias(column.name) for column in columns]
-    return B.select(*shown, _N).from_(each).where(Among(each.c.shop_id, "shops")).group_by(*columns)
+    return _grouped(each, ("day", "shop_id", *by), _N)
+
+
+def _grouped(each: Any, names: Sequence[str], *sums: Any) -> Any:
+    """Sums over the rows of a subselect that are of some shops, by its columns of these names."""
+    columns = [each.c[name] for name in names]
+    named = [column.alias(column.name) for column in columns]
+    return B.select(*named, *sums).from_(each).where(Among(each.c.shop_id, "shops")).group_by(*columns)
 
 
 def _moves(step: Any) -> Any:
@@ -266,17 +268,14 @@ def _done(kind: Backend) -> Any:
         (_seconds(B.ends_at, kind) - _seconds(B.starts_at, kind)).alias("seconds_booked"),
     ).join(B).where(_span(H.at), H.to_status == Status.COMPLETED, _moves(H))  # fmt: skip
     # Not dissolved: PostgreSQL would look up the steps for each sum, SQLite begin with the shops and all they have.
-    each = each.offset(0)
-    each = each.alias("each")
+    each = each.offset(0).alias("each")
     c = each.c
-    names = [c[name] for name in ("day", "shop_id", "currency", "assigned_to_id")]
-    named = [column.alias(column.name) for column in names]
     sums = (
         fn.COUNT(SQL("*")).alias("n"), fn.SUM(c.total).cast("BIGINT").alias("amount"),
         (fn.SUM(c.seconds_booked).cast("BIGINT") / 60).alias("minutes"), fn.COUNT(c.seconds).alias("ready"),
         fn.SUM(c.seconds).cast("BIGINT").alias("seconds"),
     )  # fmt: skip
-    return B.select(*named, *sums).from_(each).where(Among(c.shop_id, "shops")).group_by(*names)
+    return _grouped(each, ("day", "shop_id", "currency", "assigned_to_id"), *sums)
 
 
 OPEN = tuple(status for status in Status if status not in OVER)

@@ -183,7 +183,6 @@ def compose(
 
     def rows() -> Any:
         sorted_by = [key.node.alias(f"sort_{n}") for n, key in enumerate(keys)]
-        named = [replace(key, node=SQL(_listed(f"sort_{n}"))).order() for n, key in enumerate(used, skipped)]
         if isinstance(found, Walk):
             # What has a LIMIT is not merged into what asks it, and comes in its order.
             passed = ordered(build()).select_extend(*found.needed, *sorted_by).limit(found.most)
@@ -191,17 +190,21 @@ def compose(
         elif found is not None:
             # What has an OFFSET is not merged into what asks it: no planner walks through a list to sort it.
             every = narrowed(build()).where(found.chosen).select_extend(*sorted_by).offset(0)
-            query = outer(every).order_by(*named)
+            query = sorted_again(every)
         elif branches:
             each: list[Any] = [
                 Select([ordered(build().where(branch)).select_extend(*sorted_by).limit(Param("most"))], [SQL("*")])
                 for branch in branches
             ]
-            query = outer(reduce(lambda one, other: one.union_all(other), each)).order_by(*named)
+            query = sorted_again(reduce(lambda one, other: one.union_all(other), each))
         else:
             query = ordered(build()).select_extend(*sorted_by)
         query = query.limit(Param("limit"))
         return query.offset(Param("offset")) if numbered else query
+
+    def sorted_again(select: Any) -> Any:
+        named = (replace(key, node=SQL(_listed(f"sort_{n}"))) for n, key in enumerate(used, skipped))
+        return outer(select).order_by(*[key.order() for key in named])
 
     def outer(select: Any) -> Any:
         columns = [("id", None), *((f"sort_{n}", key.field) for n, key in enumerate(keys))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import and_
 from typing import Any, Final, NamedTuple, cast
@@ -90,28 +91,33 @@ def _sqlite(database: Database, model: type[Model], words: list[str], descending
     Most lists are about in that order, or against it. So on a walk the ids alone tell what matches, as far as those
     from that end are known; only beyond, a row is looked at.
     """
-    key, text = cast(Any, model._meta.primary_key), looked_at(fn.INSTR, words)
-    (last,) = database.execute(model.select(fn.COALESCE(fn.MAX(key), 0))).fetchone()
+    key = cast(Any, model._meta.primary_key)
     order = SQL("rowid DESC" if descending else "rowid")
 
     def known(query: str) -> list[int]:
         return [id for (id,) in database.execute(_having(model, query).order_by(order).limit(KNOWN))]
 
-    begun, whole = fts5(((word,),) for word in words), True
+    begun, whole = _beginning(words), True
     if max(map(len, words)) > LONGEST and len(known(" AND ".join(f'"{word}"' for word in words))) == KNOWN:
         # A longer beginning is put together from all its words before the first row comes. Very many have this one.
-        begun, whole = fts5(((word[:LONGEST],),) for word in words), False
+        begun, whole = _beginning(word[:LONGEST] for word in words), False
     ids = known(begun)
     these = Select([SQL("json_each(?)", [orjson.dumps(ids).decode()])], [SQL("value")])
     if len(ids) < KNOWN:
         return Found(key.in_(these), key.in_(these), these)
-    every, end = _having(model, fts5(((word,),) for word in words)), ids[-1]
+    every, end = _having(model, _beginning(words)), ids[-1]
+    (last,) = database.execute(model.select(fn.MAX(key))).fetchone()
     most = walked(last, KNOWN * last / (last + 1 - end if descending else end), collecting=10.0)
     listed = SQL('"listed"."id"')
     near, beyond = listed.in_(these), listed < end if descending else listed > end
-    text = model.select(text).where(key == listed)
+    text = model.select(looked_at(fn.INSTR, words)).where(key == listed)
     condition = near | (beyond & text) if whole else (near | beyond) & text
     return Found(key.in_(every), key.in_(every), every, Walk(condition, most) if most else None)
+
+
+def _beginning(words: Iterable[str]) -> str:
+    """FTS5's query for words that begin with each of some."""
+    return fts5(((word,),) for word in words)
 
 
 def _having(model: type[Model], query: str) -> Select:

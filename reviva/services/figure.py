@@ -180,8 +180,9 @@ class FigureService:
                         whole[day] = some
                     else:
                         yield from ((day, row) for row in self.part(some, since, begin(day + DAY, ZoneInfo(zone))))
+            those = sorted({*chain(*whole.values())})
             for run in runs(whole):
-                for day, rows in self.counted(zone, sorted({*chain(*whole.values())}), *run).items():
+                for day, rows in self.counted(zone, those, *run).items():
                     yield from ((day, row) for row in rows if row["shop_id"] in whole[day])
 
     def past(self, scope: Scope, first: date, last: date) -> tuple[Totals, Kept]:

@@ -326,6 +326,16 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figure, "BUSY", 3)
 
 
+@pytest.fixture
+def begun(busy: None, services: Services, travel: Callable[..., None]) -> datetime:
+    """A day on which three bookings were made an hour ago; until when it is kept."""
+    for n in range(3):
+        book(services, Random(n))
+    travel(hours=1)
+    services.figures.keep_begun()
+    return START + timedelta(minutes=45)
+
+
 def kept_until(services: Services) -> dict[int, datetime]:
     """Until when the day is kept of each shop."""
     day = START.date()
@@ -355,33 +365,25 @@ def test_what_is_final_of_a_busy_day_is_kept_before_its_end(services: Services, 
     assert summed_up(services.database)
 
 
-@pytest.mark.usefixtures("busy")
-def test_what_is_kept_of_a_day_is_not_counted_again(services: Services, travel: Callable[..., None]) -> None:
-    for n in range(3):
-        book(services, Random(n))
-    travel(hours=1)
-    services.figures.keep_begun()
+def test_what_is_kept_of_a_day_is_not_counted_again(services: Services, begun: datetime) -> None:
     BookingHistory.delete().bind(services.database).execute()
     id = book(services, Random(9))
     assert sum(told(services, 1)["bookings"]) == 4
     assert services.reports.report("day", None, None, None)["total"]["bookings"] == 4
     services.figures.keep_begun()
-    assert kept_until(services) == {1: START + timedelta(minutes=45)}, "one step more is not much"
+    assert kept_until(services) == {1: begun}, "one step more is not much"
     with services.database.atomic():
         services.figures.forget_day(1, "Europe/London", clock.now())
     assert sum(told(services, 1)["bookings"]) == 1
     assert services.bookings.bookings.get(id).status == "confirmed"
 
 
-@pytest.mark.usefixtures("busy")
-def test_a_busy_day_is_kept_whole_when_it_is_over(services: Services, travel: Callable[..., None]) -> None:
-    for n in range(3):
-        book(services, Random(n))
-    travel(hours=1)
-    services.figures.keep_begun()
+def test_a_busy_day_is_kept_whole_when_it_is_over(
+    services: Services, begun: datetime, travel: Callable[..., None]
+) -> None:
     travel(days=1)
     services.figures.keep_begun()
-    assert kept_until(services) == {1: START + timedelta(minutes=45)}
+    assert kept_until(services) == {1: begun}
     assert agree(services, 2)
     assert services.figures.settle() == 1
     assert services.figures.figures.kept_days(None, START.date(), START.date()).whole == {START.date()}

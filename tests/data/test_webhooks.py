@@ -401,15 +401,20 @@ def test_a_killed_senders_delivery_is_taken_over_under_the_same_id(
     assert (endpoint["active"], endpoint["failing_since"]) == (True, None), "nor has it of the receiver"
 
 
+def killed_at(services: Services, receiver: Receiver, travel: Travel, times: int) -> None:
+    """A delivery during which so many senders were killed."""
+    services.webhooks.add(COMMAND, receiver.url)
+    happens(services)
+    services.webhook_deliveries.fan_out()
+    for _ in range(times):
+        assert services.webhook_deliveries.claim() is not None
+        travel(seconds=LEASE.total_seconds() + 1)
+
+
 def test_what_kills_its_sender_each_time_is_dead(
     services: Services, dispatcher: WebhookDispatcher, other: Receiver, travel: Travel
 ) -> None:
-    services.webhooks.add(COMMAND, other.url)
-    happens(services)
-    services.webhook_deliveries.fan_out()
-    for _ in range(MOST):
-        assert services.webhook_deliveries.claim() is not None
-        travel(seconds=LEASE.total_seconds() + 1)
+    killed_at(services, other, travel, MOST)
     happens(services)
     assert tell(dispatcher) == 2
     assert statuses(services) == [S.DEAD, S.SENT]
@@ -419,12 +424,7 @@ def test_what_kills_its_sender_each_time_is_dead(
 def test_the_last_of_the_attempts_is_made_too(
     services: Services, dispatcher: WebhookDispatcher, other: Receiver, travel: Travel
 ) -> None:
-    services.webhooks.add(COMMAND, other.url)
-    happens(services)
-    services.webhook_deliveries.fan_out()
-    for _ in range(MOST - 1):
-        assert services.webhook_deliveries.claim() is not None
-        travel(seconds=LEASE.total_seconds() + 1)
+    killed_at(services, other, travel, MOST - 1)
     assert tell(dispatcher) == 1
     assert statuses(services) == [S.SENT]
 

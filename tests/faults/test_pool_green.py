@@ -66,7 +66,7 @@ def healing(result: dict[str, Any], back: float) -> float:
 def test_without_faults_nobody_is_refused_and_the_loop_goes_on(server: Server) -> None:
     result = Program(server.url(), 2).result()
     assert result["refused"] == []
-    assert len(result["answered"]) > 200, "a hundred are asked at the end, and the load is more"
+    assert len(result["answered"]) > 500
     assert result["lag"] < 0.3
     assert result["abandoned"] > 0
 
@@ -78,6 +78,7 @@ def test_terminating_every_session_each_200_ms_leaks_nothing(server: Server) -> 
         time.sleep(0.2)
     ended = time.monotonic()
     result = program.result()
+    assert len(result["answered"]) > 500
     assert sum(began < moment < ended for moment in result["answered"]) > 50, "one for each greenlet, in between"
     assert execute(server.url(), f"SELECT count(*) {SESSIONS} AND state <> 'idle'") == [(0,)]
 
