@@ -238,7 +238,7 @@ def test_a_webhook_is_added_tried_given_another_secret_and_removed(page: Page, s
     admin = token(server, "admin@example.com", password)
     (made,) = server.get("/api/webhooks", admin)["items"]
     assert made["events"] == ["booking.assigned"]
-    until(lambda: server.get(f"/api/webhooks/{made['id']}/deliveries", admin)["items"][0]["attempts"], 10)
+    until(lambda: server.get(f"/api/webhooks/{made['id']}/deliveries", admin)["items"][0]["last_error"], 10)
     page.get_by_role("button", name="Look again").click()
     expect(page.get_by_role("cell", name=re.compile("^hooks.invalid:443: "))).to_be_visible()
     page.on("dialog", lambda dialog: dialog.accept())

@@ -272,13 +272,15 @@ def test_the_log_tells_what_becomes_of_each_message_but_not_whom_it_is_for(
     ids += [queue(services, "broken")]
     drain(dispatcher)
     whose = [f"notification {id} ({stored(services, id).template} by email)" for id in ids]
-    assert [record.getMessage() for record in caplog.records if record.name.startswith("reviva.")] == [
+    ours = [record for record in caplog.records if record.name.startswith("reviva.")]  # the mail server may log too
+    assert [record.getMessage() for record in ours] == [
         f"{whose[0]} was sent", f"{whose[1]} is not sent: The booking is cancelled.",
         f"{whose[2]} failed at attempt 1: the recipient was refused: 451 later", f"{whose[3]} broke its sender",
         f"{whose[3]} failed at attempt 1: ZeroDivisionError",
     ]  # fmt: skip
-    assert "division by zero" in caplog.text
-    assert "a@example.com" not in caplog.text
+    text = "\n".join(caplog.handler.format(record) for record in ours)
+    assert "division by zero" in text
+    assert "a@example.com" not in text
 
 
 def test_of_what_a_server_says_at_length_the_beginning_is_kept(services: Services) -> None:
