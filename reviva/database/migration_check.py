@@ -19,6 +19,16 @@ BIG = 100_000
 
 _PIECES = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$\w*\$).*?(?P=tag)|.""", re.DOTALL)
 """A comment, something quoted, or any character."""
+_SEVERAL = re.compile(
+    r"(ALTER TABLE (?:IF EXISTS )?(?:ONLY )?\S+|DROP TABLE(?: IF EXISTS)?|(?:TRUNCATE|LOCK)(?: TABLE)?|VACUUM FULL) (.*)",
+    re.IGNORECASE,
+)  # fmt: skip
+"""What may be done to several tables, or in several ways to one."""
+_UNREADABLE = re.compile(
+    r"(?:DO|CALL)\b|SELECT (?:\w+\.)?(?!count|min|max|sum|coalesce|exists|current_|pg_|set_config|setval)\w+ ?\(",
+    re.IGNORECASE,
+)
+"""What may do anything; functions that are known to change no rows are not among it."""
 
 
 class Hazard(NamedTuple):
@@ -32,7 +42,7 @@ class Hazard(NamedTuple):
 
 
 _TABLE = r'(?:"?\w+"?\.)?"?(?P<table>\w+)"?'
-_ALTER = rf"^ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_TABLE} (?:.*, )?"
+_ALTER = rf"^ALTER TABLE (?:IF EXISTS )?(?:ONLY )?{_TABLE} "
 _ADD = _ALTER + r"ADD (?:COLUMN )?(?!CONSTRAINT|CHECK|FOREIGN|UNIQUE|PRIMARY|EXCLUDE)"
 _VOLATILE = r"random\(|gen_random_uuid\(|uuidv7\(|uuid_generate_v\d|clock_timestamp\(|timeofday\(|nextval\("
 _CONSTRAINT = _ALTER + r"ADD (?:CONSTRAINT \S+ )?"
@@ -144,21 +154,34 @@ def hazards(statement: Statement, rows: dict[str, int]) -> list[str]:
     where, parts, found = f"{statement.step.name}.py:{statement.line}", split(statement.sql), []
     alone = len(parts) == 1 and not getattr(statement.step.load(), "atomic", True)
     for sql in parts:
-        if re.match(r"(DO|CALL)\b", sql, re.IGNORECASE):
+        if _UNREADABLE.match(sql):
             found.append(f"{where}: {sql}: what it does can't be read here: look yourself, then say `# safe: why`")
         if re.match(r"CREATE (UNIQUE )?INDEX CONCURRENTLY", sql, re.IGNORECASE) and not alone:
             found.append(
                 f"{where}: {sql}: can't run in a transaction; run it alone, in a migration with `atomic = False`"
             )
-        found += [f"{where}: {sql}: {told}" for told in _dangers(sql, rows)]
+        dangers = dict.fromkeys(told for one in one_by_one(sql) for told in _dangers(one, rows))
+        found += [f"{where}: {sql}: {told}" for told in dangers]
     return found
 
 
 def split(text: str) -> list[str]:
-    """The statements of a text, each on one line and without its comments; a `;` within quotes ends none."""
-    parts = [""]
+    """The statements of a text, each on one line and without its comments."""
+    return _parted(text, ";")
+
+
+def one_by_one(sql: str) -> list[str]:
+    """A statement as one for each table that it names in a list, and for each thing that it does to one."""
+    several = _SEVERAL.match(sql)
+    return [f"{several[1]} {one}" for one in _parted(several[2], ",")] if several else [sql]
+
+
+def _parted(text: str, mark: str) -> list[str]:
+    """What is between the marks of a text; one within quotes or parentheses is none."""
+    parts, depth = [""], 0
     for piece in (match[0] for match in _PIECES.finditer(text)):
-        if piece == ";":
+        depth += (piece == "(") - (piece == ")")
+        if piece == mark and depth == 0:
             parts.append("")
         else:
             parts[-1] += " " if piece.startswith(("--", "/*")) else piece

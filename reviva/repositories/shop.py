@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from peewee import fn
 
+from reviva.database.ddl import backend
 from reviva.database.fields import read_instant
-from reviva.database.statement import Among, Param, Row, Statement
+from reviva.database.statement import Among, Param, Row, Statement, locking
 from reviva.models import Bench, Booking, BookingSlot, Closure, Hours, Shop
 from reviva.models.shop import STEP_MINUTES
 from reviva.repositories.base import Repository
@@ -68,6 +69,11 @@ class ClosureRepository(Repository[Closure]):
 class BenchRepository(Repository[Bench]):
     model = Bench
 
+    def lock(self, shop: int) -> None:
+        """Waits for those who are taking time on a shop's benches, and lets nobody begin to before the transaction
+        ends."""
+        _LOCK[backend(self.database)].all(self.database, shop=shop)
+
     def in_use(self, shop: int) -> list[int]:
         """The ids of a shop's active benches, ascending."""
         return [row["id"] for row in _BENCHES.all(self.database, shop=shop)]
@@ -84,6 +90,7 @@ class BenchRepository(Repository[Bench]):
 
 
 _BENCHES = Statement(lambda: Bench.select(Bench.id).where(Bench.shop == Param("shop"), Bench.active).order_by(Bench.id))
+_LOCK = locking(lambda: Bench.select(Bench.id).where(Bench.shop == Param("shop")).order_by(Bench.id))
 _TAKEN = Statement(
     lambda: (
         BookingSlot.select(BookingSlot.bench)

@@ -41,16 +41,18 @@ class SlotRepository:
     def take(self, bench: int, steps: Sequence[datetime], booking: int, held_until: datetime | None) -> bool:
         """Takes a bench's steps for a booking: all of them or none. Whether it could.
 
-        The primary key decides, and waits for whoever is taking the same steps at the same moment. Steps are taken in
-        their order, and benches are tried in theirs, so that no two bookings can wait for each other.
+        The primary key decides, and waits for whoever is taking the same steps at the same moment; the reference to
+        the bench waits for whoever is putting it out of use, so only then is asked whether it still is in use. Steps
+        are taken in their order, and benches are tried in theirs, so that no two bookings can wait for each other.
         """
         _LAPSED.run(self.database, bench=bench, first=steps[0], last=steps[-1], now=clock.now())
         values: dict[str, Any] = {"bench": bench, "booking": booking, "held": held_until}
         values.update((f"step_{n}", step) for n, step in enumerate(steps))
         taken = taking(len(steps)).raw(self.database, **values)
-        if len(taken) < len(steps):
+        could = len(taken) == len(steps) and _IN_USE.first(self.database, bench=bench) is not None
+        if not could:
             self.drop(bench, [read_instant(at) for (at,) in taken], booking)
-        return len(taken) == len(steps)
+        return could
 
     def own(self, booking: int) -> list[tuple[int, datetime]]:
         """The (bench, step) pairs of a booking, in order. Nobody takes them before the transaction ends."""
@@ -92,6 +94,7 @@ _BUSY = Statement(lambda: S.select(S.starts_at, S.bench).where(Among(S.bench, "b
 _LAPSED = Statement(
     lambda: S.delete().where(S.bench == Param("bench"), _SPAN, S.held_until <= Param("now", S.held_until))
 )
+_IN_USE = Statement(lambda: Bench.select(Bench.id).where(Bench.id == Param("bench"), Bench.active))
 _OF_BOOKING = S.booking == Param("booking")
 _RELEASE = Statement(lambda: S.delete().where(_OF_BOOKING, S.starts_at >= Param("since", S.starts_at)))
 _DROP = Statement(

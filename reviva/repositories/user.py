@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+
+from peewee import Expression
 
 from reviva.database.statement import Among, Param, Row, Statement
 from reviva.identity import email_key
@@ -17,6 +19,11 @@ _SHOWN = (U.id, U.email, U.name, U.role, U.active, U.last_login_at, U.created_at
 _FOR_LOGIN = Statement(
     lambda: U.select(U.id, U.email, U.name, U.role, U.active, U.password_hash).where(U.email_key == Param("key"))
 )
+
+
+def _still(id: int, verified: str) -> Expression:
+    """Whether a user may log in, with a hash that was verified before this transaction began."""
+    return (U.id == id) & (U.password_hash == verified) & U.active
 
 
 class UserRepository(Repository[User]):
@@ -45,11 +52,15 @@ class UserRepository(Repository[User]):
         able = U.active & U.password_hash.is_null(False)
         return {row["id"] for row in self.run(U.select(U.id).where(U.role == Role.ADMIN, able))}
 
-    def note_login(self, id: int, verified: str, at: Any, hashed: str) -> bool:
+    def note_login(self, id: int, verified: str, at: datetime, hashed: str) -> bool:
         """Remembers a login, and how its password is hashed now; whether the user may still log in with what was
         verified. Not a change of the user, so the version stays."""
-        same = (U.id == id) & (U.password_hash == verified) & U.active
-        return bool(self.update_many(same, last_login_at=at, password_hash=hashed))
+        return bool(self.update_many(_still(id, verified), last_login_at=at, password_hash=hashed))
+
+    def replace_password(self, id: int, verified: str, at: datetime, hashed: str) -> bool:
+        """Sets another password; whether the user may still log in with the one that was verified."""
+        changed = {"password_hash": hashed, "updated_at": at, "version": U.version + 1}
+        return bool(self.update_many(_still(id, verified), **changed))
 
     def link_customer(self, user: int, email: str) -> None:
         """Makes the customer with the user's address theirs, and no other, so that they see their bookings."""

@@ -95,14 +95,16 @@ class LoginService:
         user = self.users.get(actor.user_id)
         tried = self._admit(user.email_key, actor)
         with lent(self.database):
-            if not self.passwords.verify(user.password_hash, current):
-                raise Invalid.field("current", "this is not your password", "password-wrong")
+            if not self.passwords.verify(user.password_hash, current) or user.password_hash is None:
+                raise not_yours()
             check(new, (user.email, user.name), "new")
             hashed = self.passwords.hash(new)
         with self.database.atomic():
+            if not self.users.replace_password(user.id, user.password_hash, clock.now(), hashed):
+                raise not_yours()  # it was changed while this one was hashed: what was verified is not it any more
             self.throttle.counts.clear(tried.account)
             self.throttle.counts.uncount(tried.address)
-            self._set(actor, user.id, hashed, but=actor.session_id)
+            self._note_change(actor, user.id, but=actor.session_id)
 
     def ask_reset(self, email: str) -> None:
         """Queues a mail with a link, where there is such a user; else does the same work in vain."""
@@ -138,15 +140,18 @@ class LoginService:
             check(password, (user.email, user.name))
             actor = Actor(ActorKind.USER, str(user.id), user.id, Role(user.role), who.request_id, who.address)
             self.throttle.counts.clear(self.throttle.key("account", user.email_key))
-            self._set(actor, user.id, hashed)
+            self.users.update(user.id, password_hash=hashed, updated_at=clock.now())
+            self._note_change(actor, user.id)
 
     def void_links(self, id: int) -> None:
         """Makes every link void by which a user could set a password; the caller has the transaction open."""
         self.links.links.void(id, clock.now())
 
-    def _set(self, actor: Actor, id: int, hashed: str, but: int | None = None) -> None:
-        now = clock.now()
-        self.users.update(id, password_hash=hashed, updated_at=now)
+    def _note_change(self, actor: Actor, id: int, but: int | None = None) -> None:
         self.void_links(id)
         ended = self.sessions.end_all_of(id, "the password was changed", but)
         self.audit.record(actor, "user.password", "user", id, after={"password": "changed", "sessions_ended": ended})
+
+
+def not_yours() -> Invalid:
+    return Invalid.field("current", "this is not your password", "password-wrong")

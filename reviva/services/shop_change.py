@@ -113,6 +113,7 @@ class ShopChangeService:
             self._write_benches(shop, sent["benches"])
 
     def _write_benches(self, shop: int, wanted: int | Sequence[Mapping[str, Any]]) -> None:
+        self.benches.lock(shop)
         rows = self.benches.some(Bench.shop == shop)
         busy = self.benches.taken([row.id for row in rows if row.active], clock.now())
         if isinstance(wanted, int):

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from threading import Thread
 
 import pytest
 from peewee import Database
 
+from reviva.database.ddl import backend
 from reviva.services import Services
-from tests.people import services_over
-from tests.workshop import NOW, at, booked, furnish
+from tests.people import COMMAND, services_over
+from tests.waiting import until
+from tests.workshop import NOW, at, at_once, booked, draft, furnish, scalar
 
 DAY = (NOW + timedelta(days=1)).date()
+WAITING = {
+    "sqlite": "SELECT 1",  # whoever writes waits for the one writer
+    "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))",
+}
+"""Whether somebody waits for what this connection has not committed yet."""
 
 
 @pytest.fixture
@@ -47,3 +55,29 @@ def test_a_buffer_counts_as_long_as_the_bench_is_kept_for_it(services: Services)
     booked(services, starts_at=at(12), repairs=["battery"])
     assert [hour for hour, n in free(services, 30).items() if n == 1] == [11.5, 12, 12.5]
     assert max(free(services, 30)) == 19.5, "its buffer may be after hours"
+
+
+@pytest.mark.parametrize("first", ["booking", "closing"])
+def test_a_bench_is_not_put_out_of_use_and_booked_at_one_moment(
+    services: Services, database_url: str, first: str
+) -> None:
+    works = {
+        "booking": draft,
+        "closing": lambda services: services.shop_changes.change(
+            COMMAND, "shop", None, benches=[{"name": "Bench 1", "active": True}]
+        ),
+    }
+    services.shops.open(None)
+    begin, (follow,) = works.pop(first), works.values()
+    outcomes: list[str] = []
+    other = Thread(target=lambda: outcomes.extend(at_once(database_url, [follow])))
+    with services.database.atomic():
+        begin(services)
+        other.start()
+        until(lambda: scalar(services.database, WAITING[backend(services.database)]))
+    other.join()
+    assert outcomes == ["Conflict" if first == "booking" else "done"]
+    sql = "SELECT name, active FROM bench JOIN booking_slot ON bench.id = bench_id"
+    assert {(name, bool(active)) for name, active in services.database.execute_sql(sql).fetchall()} == {
+        ("Bench 0" if first == "booking" else "Bench 1", True)
+    }

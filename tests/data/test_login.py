@@ -355,3 +355,22 @@ def test_a_password_that_is_hashed_anew_at_a_login_does_not_undo_one_set_meanwhi
         services.login.login("ada@example.com", GOOD, somebody())
     monkeypatch.undo()
     services.login.login("ada@example.com", OTHER, somebody())
+
+
+def test_a_change_of_password_that_is_overtaken_while_it_hashes_changes_nothing(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, user = services.login.login("ada@example.com", GOOD, somebody())
+    actor, hashes = services.sessions.resolve(session.token), services.passwords.hash
+
+    def hash_slowly(password: str) -> str:
+        monkeypatch.undo()
+        with services.database.connection_context():
+            services.users.set_password(COMMAND, user["id"], OTHER)
+        return hashes(password)
+
+    monkeypatch.setattr(services.passwords, "hash", hash_slowly)
+    with pytest.raises(Invalid) as refused:
+        services.login.change_password(actor, GOOD, "broad yellow heron 9")
+    assert [fault.code for fault in refused.value.faults] == ["password-wrong"]
+    services.login.login("ada@example.com", OTHER, somebody())

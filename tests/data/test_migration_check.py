@@ -122,6 +122,12 @@ DANGEROUS = {
     "UPDATE Public.Shop SET name = 'a;b'": "batches",
     "DO $body$ BEGIN UPDATE shop SET name = 'x'; END $body$": "look yourself",
     "CALL tidy(1)": "look yourself",
+    "SELECT tidy(1)": "look yourself",
+    "SELECT public.tidy (id) FROM shop": "look yourself",
+    "DROP TABLE colour, shop": "loses its rows",
+    "LOCK TABLE colour, shop": "stops everybody",
+    "ALTER TABLE shop ADD x text NOT NULL, ADD y int DEFAULT 1": "no value",
+    "ALTER TABLE shop ADD CONSTRAINT c CHECK (a IN (1, 2)), ADD CONSTRAINT d CHECK (b > 0) NOT VALID": "NOT VALID",
 }
 HARMLESS = (
     "ALTER TABLE shop ADD COLUMN x text",
@@ -131,6 +137,8 @@ HARMLESS = (
     "ALTER TABLE shop DROP CONSTRAINT c",
     "ALTER TABLE shop RENAME CONSTRAINT c TO d",
     "ALTER TABLE shop ADD CONSTRAINT c UNIQUE USING INDEX x",
+    "ALTER TABLE shop ADD x int, ADD y numeric(5, 2) DEFAULT 1 NOT NULL",
+    "SELECT setval('shop_id_seq', 5)",
     "CREATE TABLE colour (id int NOT NULL, name text UNIQUE)",
     "CREATE INDEX x ON colour (name)",
     "INSERT INTO colour VALUES ('; DROP TABLE shop')",
@@ -165,6 +173,13 @@ def test_each_of_several_statements_is_told(tmp_path: Path) -> None:
     told = migration_check.hazards(statement(tmp_path, sql), {"shop": 10**6, "bench": 1})
     assert [line.split(": ")[1].split()[0] for line in told] == ["DO", "UPDATE", "DROP"]
     assert migration_check.hazards(statement(tmp_path, sql, "  # safe: at night"), {"shop": 10**6, "bench": 1}) == []
+
+
+def test_each_of_several_tables_is_told_once(tmp_path: Path) -> None:
+    told = migration_check.hazards(statement(tmp_path, "TRUNCATE shop, bench"), {"shop": 7, "bench": 9})
+    assert ["(shop, about 7 rows)" in told[0], "(bench, about 9 rows)" in told[1]] == [True, True]
+    sql = "ALTER TABLE shop DROP COLUMN phone, DROP COLUMN email"
+    assert len(migration_check.hazards(statement(tmp_path, sql), {"shop": 7})) == 1
 
 
 def test_an_index_is_not_built_concurrently_among_other_statements(tmp_path: Path) -> None:
