@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 from typing import Annotated, Any, Final, TypeVar
 
 from annotated_types import GroupedMetadata
@@ -177,7 +177,7 @@ def parse_date(value: Any) -> date:
 
 def parse_day(value: Any) -> date:
     """A date whose midnight is an instant in any zone; raises ValueError."""
-    if 1 < (day := parse_date(value)).year < 9999:
+    if MINYEAR < (day := parse_date(value)).year < MAXYEAR:
         return day
     raise PydanticCustomError("date", "must be a date such as 2026-03-01")
 

@@ -20,9 +20,10 @@ BIG = 100_000
 _PIECES = re.compile(r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?P<tag>\$\w*\$).*?(?P=tag)|.""", re.DOTALL)
 """A comment, something quoted, or any character."""
 _SEVERAL = re.compile(
-    r"(ALTER TABLE (?:IF EXISTS )?(?:ONLY )?\S+|DROP TABLE(?: IF EXISTS)?|(?:TRUNCATE|LOCK)(?: TABLE)?|VACUUM FULL) (.*)",
+    r"(ALTER TABLE (?:IF EXISTS )?(?:ONLY )?\S+|DROP TABLE(?: IF EXISTS)?|(?:TRUNCATE|LOCK)(?: TABLE)?|VACUUM FULL)"
+    r" (.*)",
     re.IGNORECASE,
-)  # fmt: skip
+)
 """What may be done to several tables, or in several ways to one."""
 _UNREADABLE = re.compile(
     r"(?:DO|CALL)\b|SELECT (?:\w+\.)?(?!count|min|max|sum|coalesce|exists|current_|pg_|set_config|setval)\w+ ?\(",
