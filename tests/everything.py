@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from reviva import clock
 from reviva.api.app import ROUTES
 from reviva.api.listing import Listing
-from reviva.database.connection import open_database
+from reviva.config import Settings
+from reviva.database.connection import end, open_pool
 from reviva.database.ddl import backend
 from reviva.models.notification import Channel
 from reviva.models.user import Role
@@ -46,7 +47,8 @@ LOOKS = 5
 
 def counted(url: str, days: int = 3) -> None:
     """Fills a seeded database, works in it, and counts the statements as those of the last eight days."""
-    database = open_database(url)
+    # Kept connections, as those of a server: PostgreSQL takes longer for a new one than for most requests.
+    database = open_pool(Settings(database_url=url))
     database.connect()
     load.fill(database)
     services = services_over(database, rate_limit="off", retention_months=1200, slow_query_ms=60_000)
@@ -69,6 +71,7 @@ def counted(url: str, days: int = 3) -> None:
     if backend(database) == "postgresql":
         database.execute_sql("SELECT pg_stat_force_next_flush()").fetchall()
     database.close()
+    end(database)
 
 
 def _count(services: Services, times: int) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -164,60 +164,116 @@ def test_exactly_what_was_dropped_is_missed(without: Callable[..., list[Row]], n
         assert item["table"] in item["statement"]
 
 
-def test_what_is_recommended_can_be_run_and_then_helps(database: Database, without: Callable[..., list[Row]]) -> None:
-    (item,) = without("event_topic")
-    database.execute_sql(item["ddl"])
-    name = item["ddl"].replace("CONCURRENTLY ", "").split()[2]
-    try:
-        assert IndexAdvice(database).recommendations() == []
-    finally:
-        database.execute_sql(f"DROP INDEX {name}")
+class Mended(NamedTuple):
+    """What is said before and after an index that was dropped is made again as is recommended."""
+
+    item: Row
+    printed: str
+    """By the command."""
+    left: list[Any]
+    """Tables and indexes, before the first look and after it."""
+    then: list[Row]
 
 
-def test_a_duplicate_and_a_prefix_are_told(database: Database) -> None:
-    extra = ("CREATE INDEX extra_same ON event (topic, id)", "CREATE INDEX extra_prefix ON audit (entity)")
-    for ddl in extra:
-        database.execute_sql(ddl)
-    try:
-        found = [item for item in IndexAdvice(database).recommendations() if item["kind"] == "duplicate"]
-    finally:
-        for name in ("extra_same", "extra_prefix"):
-            database.execute_sql(f"DROP INDEX {name}")
-    assert {item["ddl"].split()[-1] for item in found} == {"extra_same", "extra_prefix"}
-    assert "event_topic" in next(item["reason"] for item in found if item["table"] == "event")
+@pytest.fixture(scope="module")
+def mended(worked: str) -> Mended:
+    """Of the index by which a booking's events are found."""
+    database = open_database(worked)
+    with database.connection_context():
+        database.execute_sql("DROP INDEX event_topic")
+        before = schema_of(database)
+        (item,) = IndexAdvice(database).recommendations()
+        left = [before, schema_of(database)]
+        assert not database.in_transaction()
+    printed = CliRunner().invoke(cli, ["indexes", "--database", worked], catch_exceptions=False).output
+    with database.connection_context():
+        database.execute_sql(item["ddl"])
+        then = IndexAdvice(database).recommendations()
+        database.execute_sql(f"DROP INDEX {item['ddl'].replace('CONCURRENTLY ', '').split()[2]}")
+        database.execute_sql("CREATE INDEX event_topic ON event (topic, id)")
+    return Mended(item, printed, left, then)
 
 
-def unused(database: Database) -> list[str]:
-    found = IndexAdvice(database).recommendations()
-    return [item["ddl"].split()[-1] for item in found if item["kind"] == "unused"]
+def schema_of(database: Database) -> tuple[Any, ...]:
+    """Everything that a trial could leave something in."""
+    return index_catalog.tables(database), [index._replace(name="") for index in index_catalog.indexes(database)]
 
 
-def test_an_index_that_nothing_uses_is_told_after_a_week(database: Database) -> None:
-    database.execute_sql("CREATE INDEX extra_unused ON booking (urgency)")
-    database.execute_sql("CREATE UNIQUE INDEX extra_unique ON booking (urgency, id)")
-    database.execute_sql("CREATE INDEX extra_small ON shop (currency)")
-    try:
-        assert unused(database) == ["extra_unused"]
-        with clock.travel(timedelta(days=-2)):
-            assert unused(database) == []
-    finally:
-        for name in ("extra_unused", "extra_unique", "extra_small"):
-            database.execute_sql(f"DROP INDEX {name}")
+def test_what_is_recommended_can_be_run_and_then_helps(mended: Mended) -> None:
+    assert mended.then == []
 
 
-def test_an_index_that_an_insert_reads_by_is_used(database: Database) -> None:
-    service = StatementService(database, slow_query_ms=60_000)
+def test_the_trial_leaves_nothing_behind(mended: Mended) -> None:
+    before, after = mended.left
+    assert after == before
+
+
+def test_the_command_prints_what_to_run(mended: Mended) -> None:
+    item = mended.item
+    assert f"  {item['ddl']};\n" in mended.printed
+    assert f"cost   {item['cost_before']:,.1f} before, {item['cost_after']:,.1f} after" in mended.printed
+    assert command.lines(item)[0] == "missing index on event (topic, id)"
+
+
+class Crowded(NamedTuple):
+    """What is said of indexes that nobody needs."""
+
+    now: list[Row]
+    early: list[Row]
+    """Two days before, when statements had been counted for less than a week."""
+    later: list[Row]
+    """When an INSERT had read by one of them."""
+
+
+EXTRA = {
+    "extra_same": "INDEX {} ON event (topic, id)", "extra_prefix": "INDEX {} ON audit (entity)",
+    "extra_unused": "INDEX {} ON booking (urgency)", "extra_ends": "INDEX {} ON booking (ends_at)",
+    "extra_unique": "UNIQUE INDEX {} ON booking (currency, id)", "extra_small": "INDEX {} ON shop (currency)",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def crowded(worked: str) -> Crowded:
+    """The shop with some indexes more, for as long as it is looked at."""
+    database = open_database(worked)
+    service, advice = StatementService(database, slow_query_ms=60_000), IndexAdvice(database)
     service.monitor.take()
-    database.execute_sql("CREATE INDEX extra_ends ON booking (ends_at)")
-    try:
-        assert unused(database) == ["extra_ends"]
+    with database.connection_context():
+        for name, what in EXTRA.items():
+            database.execute_sql(f"CREATE {what.format(name)}")
+        now = advice.recommendations()
+        with clock.travel(timedelta(days=-2)):
+            early = advice.recommendations()
         chosen = f'SELECT "t1"."reference" FROM "booking" AS "t1" WHERE ("t1"."ends_at" = {database.param})'
         service.monitor.note(monitor.current(), f'INSERT INTO "event" ("topic") {chosen}', (1,), 0.001, 5)
         service.flush()
-        assert unused(database) == []
-    finally:
-        database.execute_sql("DROP INDEX extra_ends")
+        later = advice.recommendations()
+        for name in EXTRA:
+            database.execute_sql(f"DROP INDEX {name}")
         database.execute_sql('DELETE FROM statement_count WHERE statement LIKE \'INSERT INTO "event" ("topic")%%\'')
+    return Crowded(now, early, later)
+
+
+def unused(found: list[Row]) -> set[str]:
+    """What is to be dropped as such, but for one of two equal ones: the planner takes whichever it likes."""
+    items = (item for item in found if item["kind"] == "unused" and item["table"] != "event")
+    return {item["ddl"].split()[-1] for item in items}
+
+
+def test_a_duplicate_and_a_prefix_are_told(crowded: Crowded) -> None:
+    duplicates = [item for item in crowded.now if item["kind"] == "duplicate"]
+    assert {item["ddl"].split()[-1] for item in duplicates} == {"extra_same", "extra_prefix"}
+    (same,) = (item for item in duplicates if item["table"] == "event")
+    assert "event_topic" in same["reason"]
+
+
+def test_an_index_that_nothing_uses_is_told_after_a_week(crowded: Crowded) -> None:
+    assert unused(crowded.now) == {"extra_unused", "extra_ends"}
+    assert unused(crowded.early) == set()
+
+
+def test_an_index_that_an_insert_reads_by_is_used(crowded: Crowded) -> None:
+    assert unused(crowded.later) == {"extra_unused"}
 
 
 def test_a_delete_misses_the_index_of_a_foreign_key(database: Database, without: Callable[..., list[Row]]) -> None:
@@ -233,17 +289,6 @@ def test_a_delete_misses_the_index_of_a_foreign_key(database: Database, without:
     assert [(item["table"], item["columns"][0]) for item in found] == [("notification", "customer_id")]
 
 
-def test_the_trial_leaves_nothing_behind(database: Database, without: Callable[..., list[Row]]) -> None:
-    def everything() -> tuple[Any, ...]:
-        return index_catalog.tables(database), [index._replace(name="") for index in index_catalog.indexes(database)]
-
-    without("event_topic")
-    before = everything()
-    IndexAdvice(database).recommendations()
-    assert everything() == before
-    assert not database.in_transaction()
-
-
 def test_statements_that_can_not_be_planned_are_passed_over(database: Database) -> None:
     rows = index_catalog.tables(database)
     with index_trial.trial(database, rows, {"event"}) as place:
@@ -252,15 +297,6 @@ def test_statements_that_can_not_be_planned_are_passed_over(database: Database) 
         mark = database.param
         assert place.plan(f'SELECT "t1"."id" FROM "event" AS "t1" WHERE ("t1"."id" IN (…)) LIMIT {mark}') is not None
         assert place.plan('SELECT "t1"."id" FROM "event" AS "t1" WHERE ("t1"."id" IN (…))') is not None
-
-
-def test_the_command_prints_what_to_run(worked: str, without: Callable[..., list[Row]]) -> None:
-    (item,) = without("event_topic")
-    answer = CliRunner().invoke(cli, ["indexes", "--database", worked])
-    assert answer.exit_code == 0
-    assert f"  {item['ddl']};\n" in answer.output
-    assert f"cost   {item['cost_before']:,.1f} before, {item['cost_after']:,.1f} after" in answer.output
-    assert command.lines(item)[0] == "missing index on event (topic, id)"
 
 
 def test_without_any_statement_there_is_nothing_to_say(new_url: Callable[..., str]) -> None:
