@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 from peewee import Database
 
 from reviva import clock
 from reviva.database import monitor
 from reviva.database.connection import open_database
+from reviva.services import password
 from tests import databases
+from tests.hashes import Remembering
 
 FIRST = ("test_index_advice", "test_end_to_end", "test_staff_openapi", "test_access", "test_kill")
 """What shares a dear database, and the longest tests: one that comes last keeps the other processes waiting."""
@@ -32,11 +35,13 @@ ROOM = 6 * 2**30
 
 def pytest_configure() -> None:
     """Keeps what goes with the tests in memory, where the system has room: a PostgreSQL database is a thousand files,
-    which a disk takes twenty times as long to copy. Lets the processes that are started keep their bytecode."""
+    which a disk takes twenty times as long to copy. Lets the processes that are started keep their bytecode, and this
+    one what it has hashed."""
     # Servers and commands are started some hundred times: none should compile Reviva and the tests anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    password.PasswordHasher = Remembering  # type: ignore[misc]  # it is one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _own_statements() -> None:
     """What a test asks is not counted as of a request that one before it made in this thread."""
     monitor._activity.set(None)
+
+
+@pytest.fixture
+def hash_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed each time, as they are outside of tests."""
+    monkeypatch.setattr(password, "PasswordHasher", PasswordHasher)
 
 
 @pytest.fixture(params=databases.BACKENDS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from reviva.database.connection import open_database
+from reviva.config import Settings
+from reviva.database.connection import open_pool
 from reviva.models.user import Role
 from reviva.services import Services
 from tests.people import COMMAND, make_booking, services_over
@@ -40,7 +41,7 @@ class Town:
 
 def build_town(url: str, **settings: Any) -> Town:
     """Makes it in a migrated database without rows."""
-    services = services_over(open_database(url), **{"rate_limit": "off", **settings})
+    services = services_over(open_pool(Settings(database_url=url)), **{"rate_limit": "off", **settings})
     town = Town(services, Web(services))
     with services.database.connection_context():
         for name, role in (

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from reviva.config import Settings
-from reviva.database.connection import open_database
+from reviva.database.connection import open_pool
 from reviva.models import TABLES, Hours, Shop
 from reviva.services import Services
 from tests import ledger
@@ -24,9 +24,8 @@ class Shopfront(Web):
     """A client of the seeded shop on a database of its own."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(
-            Services(Settings(database_url=url, secret_key="k" * 32, rate_limit="off"), open_database(url))
-        )
+        settings = Settings(database_url=url, secret_key="k" * 32, rate_limit="off")
+        super().__init__(Services(settings, open_pool(settings)))
 
     def order(self, body: Any, **headers: str) -> Reply:
         """Books, or tries to."""

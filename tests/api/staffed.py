@@ -9,7 +9,7 @@ from typing import Any
 
 from reviva import clock
 from reviva.config import Settings
-from reviva.database.connection import open_database
+from reviva.database.connection import end, open_pool
 from reviva.paging import ListQuery
 from reviva.repositories.catalog import (
     BrandRepository,
@@ -30,12 +30,13 @@ BASE = {"screen": 10_000, "battery": 4_000}
 @contextmanager
 def staffed(url: str) -> Iterator[Client]:
     """A client of a shop on this database: two phones, two repairs, two benches, Monday to Friday from 9 to 17."""
-    database = open_database(url)
-    services = Services(Settings(database_url=url, secret_key="x" * 32, rate_limit="off"), database)
+    settings = Settings(database_url=url, secret_key="x" * 32, rate_limit="off")
+    database = open_pool(settings)
+    services = Services(settings, database)
     with database.connection_context(), database.atomic():
         _furnish(services)
     yield Client(services)
-    database.close()
+    end(database)
 
 
 def _furnish(services: Services) -> None:

@@ -12,14 +12,14 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from reviva.api.app import ROUTES
 from reviva.api.listing import Listing
-from reviva.api.openapi import document
 from reviva.api.shapes import Listed
 from reviva.services.access import Permission
 from tests.api.conftest import Demo
+from tests.api.generated import document
 
 
 def test_the_documents_schemas_are_valid(demo: Demo) -> None:
-    for described in (demo.get("/api/openapi.json").json(), document(ROUTES)):
+    for described in (demo.get("/api/openapi.json").json(), document()):
         assert described["openapi"] == "3.1.0"
         for schema in described["components"]["schemas"].values():
             assert jsonschema_rs.meta.is_valid(schema)
@@ -49,7 +49,7 @@ def test_an_operation_says_all_that_the_route_does(demo: Demo) -> None:
 
 def operations() -> dict[str, Any]:
     """What is said of each call of the product."""
-    paths = document(ROUTES)["paths"]
+    paths = document()["paths"]
     return {f"{method.upper()} {path}": said for path, by in paths.items() for method, said in by.items()}
 
 
@@ -97,7 +97,7 @@ def test_who_may_call_is_said_in_words() -> None:
 
 
 def test_the_problems_that_a_program_may_tell_apart_are_named_by_their_status() -> None:
-    answers = document(ROUTES)["components"]["responses"]
+    answers = document()["components"]["responses"]
     kinds = {
         name: answer["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["type"]
         for name, answer in answers.items()

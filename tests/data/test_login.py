@@ -72,6 +72,7 @@ def distance(first: list[float], second: list[float]) -> float:
     return max(abs(bisect(low, at) / len(low) - bisect(high, at) / len(high)) for at in (*low, *high))
 
 
+@pytest.mark.usefixtures("hash_anew")
 def test_known_and_unknown_addresses_take_alike(services: Services) -> None:
     """A hundred of each, in random order. At 0.276 their distributions would differ with a certainty of 99.9 %."""
     times: dict[str, list[float]] = {"ada@example.com": [], "nobody@example.com": []}

@@ -54,7 +54,8 @@ def truth(services: Services, by: str, first: date, last: date, slug: str | None
     database = services.database
     shops = {row.id: row for row in Shop.select().bind(database).execute() if slug in (None, row.slug)}
     bookings = {row.id: row for row in Booking.select().bind(database).execute() if row.shop_id in shops}
-    models = {row.id: row.slug for row in DeviceModel.select().bind(database).execute()}
+    brought = DeviceModel.id.in_({row.model_id for row in bookings.values()})
+    models = {row.id: row.slug for row in DeviceModel.select().where(brought).bind(database).execute()}
     history = BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version)
     steps = [
         row for row in history.bind(database).execute()

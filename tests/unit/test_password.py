@@ -63,6 +63,7 @@ def test_no_kind_of_character_is_asked_for(password: str) -> None:
     check(password[:MOST], ABOUT)
 
 
+@pytest.mark.usefixtures("hash_anew")
 def test_a_password_typed_on_another_keyboard_is_the_same() -> None:
     passwords = Passwords()
     stored = passwords.hash("caf\u00e9 au lait")
@@ -70,6 +71,7 @@ def test_a_password_typed_on_another_keyboard_is_the_same() -> None:
     assert not passwords.verify(stored, "cafe au lait")
 
 
+@pytest.mark.usefixtures("hash_anew")
 def test_nobody_has_a_password_and_its_hash_is_of_the_same_cost() -> None:
     passwords = Passwords()
     assert not passwords.verify(None, "anything")
