@@ -78,14 +78,14 @@ class DemoService:
         plan = Plan(
             seed, count, days, int(now.timestamp()), base.shop.currency, base.shop.buffer_minutes,
             (Place(base.shop.id, base.calendar, base.benches, ()),),
-            tuple(self.jobs(rng, base, days, now)),
+            tuple(self.jobs(rng, base, days, now, count)),
             {table: bulk.first_free(self.database, table) for table, shape in SHAPES.items() if "id" in shape.columns},
             # SQLite keeps the text as it is, always of one form; PostgreSQL reads a short one faster.
             ".000000+00:00" if backend(self.database) == "sqlite" else "Z",
         )  # fmt: skip
         return replace(plan, places=tuple(self.places(base, benches_needed(plan))))
 
-    def jobs(self, rng: Random, base: OpenShop, days: int, now: datetime) -> list[Job]:
+    def jobs(self, rng: Random, base: OpenShop, days: int, now: datetime, count: int) -> list[Job]:
         """What to draw bookings from: what the shop offers, as far as it fits into one of its openings."""
         models = self.models.in_stock(base.shop.currency)
         offers = [self.models.detail(model["slug"], base.shop.currency) for model in popular(rng, models, now.year)]
@@ -93,7 +93,7 @@ class DemoService:
             raise Conflict("There is no price list: run `reviva seed` first.")
         today, calendar = now.astimezone(base.calendar.zone).date(), base.calendar
         opened = [day for n in range(-days, AHEAD + 1) if any(calendar.spans(day := today + n * DAY))]
-        drawn = jobs(rng, offers, base.shop, self.rules.in_force(), now)
+        drawn = jobs(rng, offers, base.shop, self.rules.in_force(), now, count)
         fits = fitting(calendar, opened, (job.minutes for job in drawn))
         if not fits:
             raise Conflict("No repair fits into an opening of the shop on these days: give it (longer) hours first.")

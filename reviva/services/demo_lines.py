@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from datetime import date
 from itertools import islice
@@ -101,12 +101,24 @@ def reference(id: int) -> str:
     return f"RV-{PAIRS[mixed >> 30]}{PAIRS[mixed >> 20 & 1023]}{PAIRS[mixed >> 10 & 1023]}{PAIRS[mixed & 1023]}"
 
 
+class Spelt(dict[int, str]):
+    """Numbers as text, each spelt when it is first asked for."""
+
+    def __init__(self, spell: Callable[[int], str]) -> None:
+        super().__init__()
+        self.spell = spell
+
+    def __missing__(self, number: int) -> str:
+        text = self[number] = self.spell(number)
+        return text
+
+
 class Clockface:
     """Times as text, put together from days and seconds of the day that are spelt once; `end` is how each ends."""
 
     def __init__(self, end: str) -> None:
-        self.days = [f"{EPOCH + n * DAY} " for n in range(50_000)]
-        self.seconds = [f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}{end}" for s in range(A_DAY)]
+        self.days = Spelt(lambda n: f"{EPOCH + n * DAY} ")
+        self.seconds = Spelt(lambda s: f"{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}{end}")
         self._steps: dict[int, list[str]] = {}
 
     def __call__(self, at: int) -> str:

@@ -14,6 +14,8 @@ from reviva.words import searchable
 
 MOST_MODELS: Final = 400
 JOBS: Final = 4_000
+EACH: Final = 2
+"""Jobs that are drawn for a booking, where there are few."""
 LONGEST: Final = 240
 """Minutes: what fits into any half day."""
 
@@ -101,14 +103,17 @@ def popular(rng: Random, models: Sequence[Row], year: int) -> list[Row]:
     return sorted(models, key=luck, reverse=True)[:MOST_MODELS]
 
 
-def jobs(rng: Random, offers: Sequence[Sequence[Row]], shop: Any, rules: Sequence[Row], now: datetime) -> list[Job]:
-    """Jobs to draw from with equal chances: models by popularity (Zipf), mostly one repair, by the rules in force.
+def jobs(
+    rng: Random, offers: Sequence[Sequence[Row]], shop: Any, rules: Sequence[Row], now: datetime, count: int
+) -> list[Job]:
+    """Jobs to draw so many bookings from with equal chances: models by popularity (Zipf), mostly one repair, priced by
+    the rules in force.
 
     `offers` has, for each model, its row with each repair on offer.
     """
     weights = [1 / (rank + 2) ** 0.8 for rank in range(len(offers))]
     made = []
-    for model in rng.choices(offers, weights, k=JOBS):
+    for model in rng.choices(offers, weights, k=min(JOBS, EACH * count)):
         wanted = rng.sample(model, min(len(model), rng.choices((1, 2, 3), (80, 17, 3))[0]))
         urgency = rng.choices(("standard", "express", "same_day"), (85, 11, 4))[0]
         job = job_of(wanted, shop, rules, urgency, now)

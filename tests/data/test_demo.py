@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,12 +20,14 @@ from reviva.models import Booking, BookingHistory, BookingItem, BookingSlot, Clo
 from reviva.models.booking import OVER
 from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
+from reviva.repositories.booking import BookingRepository
 from reviva.services import housekeeping
 from reviva.services.booking_status import NEXT
 from reviva.services.demo_history import appointments
 from reviva.services.demo_lines import CHUNK, EARLY, Writer, made, reference
 from reviva.services.demo_pool import person
 from reviva.words import searchable
+from tests import databases
 from tests.people import COMMAND, services_over
 
 NOW = datetime(2026, 6, 17, 12, 30, tzinfo=UTC)
@@ -36,6 +39,33 @@ def stocked(new_url: Callable[..., str], freeze: Callable[[datetime], None]) -> 
     database = open_database(new_url(seeded=True))
     database.connect()
     with closing(database):
+        yield database
+
+
+@pytest.fixture(scope="module", params=databases.BACKENDS)
+def past(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """Five hundred bookings, for tests that only read."""
+    with made_in(request.param, tmp_path_factory.mktemp("past"), 500) as database:
+        yield database
+
+
+@pytest.fixture(scope="module", params=databases.BACKENDS)
+def drafted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BookingRepository]:
+    """Sixty bookings, of which three are drafts, for tests that only read."""
+    with made_in(request.param, tmp_path_factory.mktemp("listed"), 60) as database:
+        bookings = BookingRepository(database)
+        for id in (3, 9, 30):
+            bookings.update(id, status="draft", starts_at=None, ends_at=None, total=None)
+        yield bookings
+
+
+@contextmanager
+def made_in(backend: str, folder: Path, count: int) -> Iterator[Database]:
+    """A seeded database with so many bookings."""
+    with databases.new_url(backend, folder, seeded=True) as url, closing(open_database(url)) as database:
+        database.connect()
+        with clock.frozen(NOW):
+            make(database, count)
         yield database
 
 
@@ -65,9 +95,8 @@ def every(model: Any, database: Database) -> Iterator[Any]:
     yield from model.select().order_by(*model._meta.get_primary_keys()).bind(database).execute()
 
 
-def test_as_many_bookings_as_asked_with_past_and_future(stocked: Database) -> None:
-    make(stocked, 500)
-    bookings = list(every(Booking, stocked))
+def test_as_many_bookings_as_asked_with_past_and_future(past: Database) -> None:
+    bookings = list(every(Booking, past))
     assert len(bookings) == 500
     assert min(b.starts_at for b in bookings) < NOW - timedelta(days=50)
     assert NOW < max(b.starts_at for b in bookings) < NOW + timedelta(days=40)
@@ -78,12 +107,11 @@ def test_as_many_bookings_as_asked_with_past_and_future(stocked: Database) -> No
     assert old.count("completed") > 0.75 * len(old)
 
 
-def test_every_history_goes_allowed_steps_forward_in_time_to_the_present_status(stocked: Database) -> None:
-    make(stocked, 500)
+def test_every_history_goes_allowed_steps_forward_in_time_to_the_present_status(past: Database) -> None:
     steps: dict[int, list[Any]] = {}
-    for step in every(BookingHistory, stocked):
+    for step in every(BookingHistory, past):
         steps.setdefault(step.booking_id, []).append(step)
-    for booking in every(Booking, stocked):
+    for booking in every(Booking, past):
         history = steps[booking.id]
         assert history[0].from_status is None
         assert history[0].at == booking.created_at
@@ -127,13 +155,12 @@ def test_a_shop_that_is_never_open_for_long_enough_is_told(
         make(stocked, 20)
 
 
-def test_time_on_the_benches_is_what_the_calendar_gives(stocked: Database) -> None:
-    make(stocked, 300)
-    place = services_over(stocked).shops.open(None)
+def test_time_on_the_benches_is_what_the_calendar_gives(past: Database) -> None:
+    place = services_over(past).shops.open(None)
     taken: dict[int, list[datetime]] = {}
-    for slot in every(BookingSlot, stocked):
+    for slot in every(BookingSlot, past):
         taken.setdefault(slot.booking_id, []).append(slot.starts_at)
-    for booking in every(Booking, stocked):
+    for booking in every(Booking, past):
         minutes = int((booking.ends_at - booking.starts_at).total_seconds()) // 60
         assert place.calendar.accepts(booking.starts_at, minutes)
         assert place.calendar.on_grid(booking.starts_at)
@@ -143,34 +170,31 @@ def test_time_on_the_benches_is_what_the_calendar_gives(stocked: Database) -> No
         assert sorted(taken.get(booking.id, [])) == kept
 
 
-def test_prices_add_up_and_are_explained(stocked: Database) -> None:
-    make(stocked, 300)
+def test_prices_add_up_and_are_explained(past: Database) -> None:
     sums: dict[int, int] = {}
     adjusted = 0
-    for item in every(BookingItem, stocked):
+    for item in every(BookingItem, past):
         assert item.base + sum(step["effect"] for step in item.adjustments) == item.price
         adjusted += bool(item.adjustments)
         sums[item.booking_id] = sums.get(item.booking_id, 0) + item.price
-    assert sums == {booking.id: booking.total for booking in every(Booking, stocked)}
+    assert sums == {booking.id: booking.total for booking in every(Booking, past)}
     assert adjusted
 
 
-def test_people_come_back_and_can_be_found(stocked: Database) -> None:
-    make(stocked, 400)
-    people = list(every(Customer, stocked))
+def test_people_come_back_and_can_be_found(past: Database) -> None:
+    people = list(every(Customer, past))
     assert 100 < len(people) < 300
-    ((most,),) = rows(stocked, "SELECT max(n) FROM (SELECT count(*) AS n FROM booking GROUP BY customer_id) AS visits")
+    ((most,),) = rows(past, "SELECT max(n) FROM (SELECT count(*) AS n FROM booking GROUP BY customer_id) AS visits")
     assert 4 < most < 30
     assert all(c.search_text == searchable([c.name, c.email, c.phone or ""]) for c in people)
-    found = rows(stocked, "SELECT b.search_text, SUBSTR(b.reference, 4), c.search_text, r.name, m.name FROM booking b"
+    found = rows(past, "SELECT b.search_text, SUBSTR(b.reference, 4), c.search_text, r.name, m.name FROM booking b"
                  " JOIN customer c ON c.id = b.customer_id JOIN device_model m ON m.id = b.model_id"
                  " JOIN brand r ON r.id = m.brand_id")  # fmt: skip
     assert all(set(text.split()) == set(searchable(names).split()) for text, *names in found)
 
 
-def test_nobody_is_written_to(stocked: Database) -> None:
-    make(stocked, 400)
-    messages = list(every(Notification, stocked))
+def test_nobody_is_written_to(past: Database) -> None:
+    messages = list(every(Notification, past))
     waiting = [m for m in messages if m.status == "queued"]
     assert waiting
     assert {m.channel for m in waiting} == {"log"}
@@ -178,10 +202,9 @@ def test_nobody_is_written_to(stocked: Database) -> None:
     assert all(m.sent_at is not None and m.sent_at <= NOW for m in messages if m.status == "sent")
 
 
-def test_messages_and_events_are_numbered_in_the_order_of_time(stocked: Database) -> None:
-    make(stocked, 300)
+def test_messages_and_events_are_numbered_in_the_order_of_time(past: Database) -> None:
     for table, column in (("notification", "created_at"), ("event", "at")):
-        times = [at for (at,) in rows(stocked, f"SELECT {column} FROM {table} ORDER BY id")]
+        times = [at for (at,) in rows(past, f"SELECT {column} FROM {table} ORDER BY id")]
         assert times == sorted(times)
         assert len(times) > 50
 
@@ -235,19 +258,15 @@ def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str)
 
 @pytest.mark.parametrize("sort", [("starts_at", True), ("starts_at", False), ("status", True), ("total", True)])
 @pytest.mark.parametrize("statuses", [None, ("draft", "pending", "confirmed", "completed")])
-def test_pages_by_cursor_and_by_number_are_the_whole_list(stocked: Database, sort: Any, statuses: Any) -> None:
-    make(stocked, 60)
-    bookings = services_over(stocked).bookings.bookings
-    for id in (3, 9, 30):
-        bookings.update(id, status="draft", starts_at=None, ends_at=None, total=None)
+def test_pages_by_cursor_and_by_number_are_the_whole_list(drafted: BookingRepository, sort: Any, statuses: Any) -> None:
     wanted = ListQuery(limit=7, sort=(sort,), filters={"status": statuses} if statuses else {})
-    pages, numbered = [bookings.listed(wanted)], list[Any]()
+    pages, numbered = [drafted.listed(wanted)], list[Any]()
     while pages[-1].next:
-        pages.append(bookings.listed(replace(wanted, after=pages[-1].next)))
+        pages.append(drafted.listed(replace(wanted, after=pages[-1].next)))
     for number in range(1, len(pages) + 2):
-        page = bookings.listed(replace(wanted, page=number))
+        page = drafted.listed(replace(wanted, page=number))
         numbered += page.items
-        assert page.total == bookings.count(*([Booking.status.in_(statuses)] if statuses else []))
+        assert page.total == drafted.count(*([Booking.status.in_(statuses)] if statuses else []))
     by_cursor = [row for page in pages for row in page.items]
     assert [row["id"] for row in numbered] == [row["id"] for row in by_cursor]
     assert len({row["id"] for row in numbered}) == page.total
