@@ -54,8 +54,8 @@ def authority() -> trustme.CA:
 
 
 def trusting() -> ssl.SSLContext:
-    """What a client needs to believe the receiver's certificate."""
-    context = ssl.create_default_context()
+    """What a client needs to believe the receiver's certificate, and no other."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority().configure_trust(context)
     return context
 

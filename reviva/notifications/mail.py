@@ -54,9 +54,12 @@ class Mail:
         self.name, address = parseaddr(unquote(parts.query.partition("from=")[2].partition("&")[0]) or self.user)
         self.address = plain(address)
         self.domain = self.address.rpartition("@")[2]
-        self.tls = ssl.create_default_context()
-        if not self.secure and not self.user:
-            # Nothing to steal by posing as the server but the mail itself, which would otherwise go in clear.
+        if self.secure or self.user:
+            self.tls = ssl.create_default_context()
+        else:
+            # Nothing to steal by posing as the server but the mail itself, which would otherwise go in clear. So nobody
+            # has to vouch for it either, and whoever could is not read from the disk, which takes a while.
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self.tls.check_hostname, self.tls.verify_mode = False, ssl.CERT_NONE
 
     def send(self, message: Message) -> Farewell:

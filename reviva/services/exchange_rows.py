@@ -19,12 +19,13 @@ from reviva.validation import misfits
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of something to run."""
+_BEGINNING: Final = frozenset(("'", *FORMULA))
 NO_UTF8: Final = "is not in UTF-8: save the file as UTF-8 (in a spreadsheet: “CSV UTF-8”), and import that"
 
 
 def guarded(text: str) -> str:
     """A text that no spreadsheet runs: an apostrophe goes before it, and before one that begins like this already."""
-    return "'" + text if text.lstrip("'").startswith(FORMULA) else text
+    return "'" + text if text[:1] in _BEGINNING and text.lstrip("'").startswith(FORMULA) else text
 
 
 def is_utf8(text: str) -> bool:
@@ -43,6 +44,8 @@ def unguarded(cell: str) -> str:
 
 def written(value: Any) -> str | int:
     """A value as a cell."""
+    if type(value) is str:  # as most are, of some million
+        return guarded(value)
     if value is None:
         return ""
     if isinstance(value, bool):

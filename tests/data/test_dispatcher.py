@@ -296,7 +296,7 @@ def test_of_what_a_server_says_at_length_the_beginning_is_kept(services: Service
 def test_two_dispatchers_send_each_message_once(
     services: Services, database_url: str, box: Mailbox, texts: Gateway
 ) -> None:
-    for n in range(200):
+    for n in range(100):
         queue(services, f"k{n}", to=f"a{n}@example.com")
     taken: list[int] = []
 
@@ -310,10 +310,10 @@ def test_two_dispatchers_send_each_message_once(
         thread.start()
     for thread in threads:
         thread.join()
-    assert sum(taken) == 200
+    assert sum(taken) == 100
     assert all(taken), "each of them had a share"
-    assert len(box.ids) == len(box.mails) == 200
-    assert services.login.notifications.count(Notification.status == S.SENT, Notification.attempts == 1) == 200
+    assert len(box.ids) == len(box.mails) == 100
+    assert services.login.notifications.count(Notification.status == S.SENT, Notification.attempts == 1) == 100
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
@@ -513,28 +513,32 @@ def test_only_a_customer_is_given_a_link_that_ends_a_kind_of_mail(services: Serv
     assert facts[1]["unsubscribe"].startswith("https://shop.example/unsubscribe?token=")
 
 
-def test_nobody_drowns_in_mails_that_anybody_can_cause(
-    services: Services, dispatcher: Dispatcher, box: Mailbox, travel: Travel
-) -> None:
+def test_nobody_drowns_in_mails_that_anybody_can_cause(services: Services, travel: Travel) -> None:
     """As by moving a booking to and fro that was made under somebody else's address."""
-    booking = booked(services)
+    sent: list[Message] = []
+
+    class Heard:
+        def send(self, message: Message) -> None:
+            sent.append(message)
+
+    dispatcher, booking = Dispatcher(services, {Channel.EMAIL: Heard()}), booked(services)
     about = {"payload": {"reference": REFERENCE}, "booking": booking, "customer": 1, "to": "ada@example.com"}
     kinds = ("booking_rescheduled", "booking_confirmed", "booking_cancelled")
     ids = [queue(services, f"k{n}", kinds[n % 3], **about) for n in range(103)]
     drain(dispatcher)
-    assert len(box.mails) == 100
+    assert len(sent) == 100
     left = [stored(services, id) for id in ids if stored(services, id).status != S.SENT]
     assert {(each.status, each.last_error) for each in left} == {(S.CANCELLED, FLOODED)}
     queue(services, "ready", "booking_ready", **about)
     drain(dispatcher)
-    assert len(box.mails) == 101, "what the shop has to say is not theirs to suppress"
+    assert len(sent) == 101, "what the shop has to say is not theirs to suppress"
     travel(hours=23)
     queue(services, "too soon", "booking_rescheduled", **about)
     drain(dispatcher)
     travel(hours=2)
     queue(services, "later", "booking_rescheduled", **about)
     drain(dispatcher)
-    assert len(box.mails) == 102
+    assert len(sent) == 102
 
 
 def test_a_link_that_is_too_old_is_not_sent(
