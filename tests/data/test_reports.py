@@ -53,36 +53,36 @@ def truth(services: Services, by: str, first: date, last: date, slug: str | None
     """The numbers by what they are about, from every booking and every step."""
     database = services.database
     shops = {row.id: row for row in Shop.select().bind(database).execute() if slug in (None, row.slug)}
-    bookings = {row.id: row for row in Booking.select().bind(database).execute() if row.shop_id in shops}
-    brought = DeviceModel.id.in_({row.model_id for row in bookings.values()})
+    bookings = {row.id: row for row in Booking.select().namedtuples().bind(database) if row.shop in shops}
+    brought = DeviceModel.id.in_({row.model for row in bookings.values()})
     models = {row.id: row.slug for row in DeviceModel.select().where(brought).bind(database).execute()}
     history = BookingHistory.select().order_by(BookingHistory.booking, BookingHistory.version)
     steps = [
-        row for row in history.bind(database).execute()
-        if row.booking_id in bookings and row.from_status != row.to_status
+        row for row in history.namedtuples().bind(database)
+        if row.booking in bookings and row.from_status != row.to_status
     ]  # fmt: skip
-    came = {row.booking_id: row.at for row in reversed(steps) if row.to_status == "checked_in"}
-    ready = {row.booking_id: row.at for row in steps if row.to_status == "ready"}
+    came = {row.booking: row.at for row in reversed(steps) if row.to_status == "checked_in"}
+    ready = {row.booking: row.at for row in steps if row.to_status == "ready"}
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in steps:
-        booking = bookings[row.booking_id]
-        day = row.at.astimezone(ZoneInfo(shops[booking.shop_id].timezone)).date()
+        booking = bookings[row.booking]
+        day = row.at.astimezone(ZoneInfo(shops[booking.shop].timezone)).date()
         if not first <= day <= last:
             continue
         about = {
-            "day": day, "month": f"{day:%Y-%m}", "shop": shops[booking.shop_id].slug,
-            "model": models[booking.model_id], "technician": booking.assigned_to_id,
+            "day": day, "month": f"{day:%Y-%m}", "shop": shops[booking.shop].slug,
+            "model": models[booking.model], "technician": booking.assigned_to,
         }[by]  # fmt: skip
         count = found[str(about)]
         count[row.to_status] += 1
         count["bookings"] += row.from_status in (None, "draft") and row.to_status in ("pending", "confirmed")
         if row.to_status == "completed":
             count[f"earned {booking.currency}"] += booking.total
-            if booking.assigned_to_id:
+            if booking.assigned_to:
                 count["minutes"] += int((booking.ends_at - booking.starts_at).total_seconds()) // 60
-            if row.booking_id in came and row.booking_id in ready:
+            if row.booking in came and row.booking in ready:
                 count["waits"] += 1
-                count["waited"] += int((ready[row.booking_id] - came[row.booking_id]).total_seconds())
+                count["waited"] += int((ready[row.booking] - came[row.booking]).total_seconds())
     return {about: line(count) for about, count in found.items()}
 
 
@@ -94,7 +94,7 @@ def line(count: Counter[str]) -> dict[str, Any]:
         "revenue": [
             {"amount": count[name], "currency": name[-3:]} for name in sorted(count) if name.startswith("earned")
         ],
-        "turnaround_hours": round(count["waited"] / count["waits"] / 3600, 2) if count["waits"] else None,
+        "turnaround_hours": round(count["waited"] / 3600 / count["waits"], 2) if count["waits"] else None,
         "minutes": count["minutes"],
     }  # fmt: skip
 
