@@ -11,6 +11,7 @@ from pathlib import Path
 import requests
 
 from tests.api.conftest import ROOT, free_port
+from tests.command import reviva
 from tests.waiting import until
 
 
@@ -24,9 +25,9 @@ def run(*words: str, folder: Path, **environment: str) -> subprocess.CompletedPr
 
 def test_wrong_usage_is_2_and_help_is_0(tmp_path: Path) -> None:
     assert run("no-such-command", folder=tmp_path).returncode == 2
-    assert run("serve", "--port", "many", folder=tmp_path).returncode == 2
-    assert run("--help", folder=tmp_path).returncode == 0
-    assert "--database URL" in run("serve", "--help", folder=tmp_path).stdout
+    assert reviva("serve", "--port", "many", folder=tmp_path).returncode == 2
+    assert reviva("--help", folder=tmp_path).returncode == 0
+    assert "--database URL" in reviva("serve", "--help", folder=tmp_path).stdout
 
 
 def test_a_wrong_setting_stops_the_start_with_one_line_that_names_it(tmp_path: Path) -> None:
