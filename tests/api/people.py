@@ -9,7 +9,7 @@ from reviva.config import Settings
 from reviva.database.connection import open_pool
 from reviva.models.user import Role
 from reviva.services import Services
-from tests.people import COMMAND, make_booking, services_over
+from tests.people import COMMAND, KEY, make_booking
 from tests.web import Web
 
 PASSWORD = "tall blue giraffe 7"
@@ -41,7 +41,8 @@ class Town:
 
 def build_town(url: str, **settings: Any) -> Town:
     """Makes it in a migrated database without rows."""
-    services = services_over(open_pool(Settings(database_url=url)), **{"rate_limit": "off", **settings})
+    chosen = Settings(database_url=url, secret_key=KEY, **{"rate_limit": "off", **settings})
+    services = Services(chosen, open_pool(chosen))
     town = Town(services, Web(services))
     with services.database.connection_context():
         for name, role in (

@@ -23,10 +23,15 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Shopfront(url)
 
 
+@pytest.fixture(scope="module")
+def before(front: Shopfront) -> dict[str, int]:
+    """What was there before any of them."""
+    return front.counts()
+
+
 @pytest.fixture(autouse=True)
-def nothing_written(front: Shopfront, freeze: Callable[..., None]) -> Iterator[None]:
+def nothing_written(front: Shopfront, before: dict[str, int], freeze: Callable[..., None]) -> Iterator[None]:
     freeze(NOW)
-    before = front.counts()
     yield
     assert front.counts() == before
 

@@ -21,10 +21,10 @@ from tests import databases
 from tests.people import COMMAND, services_over
 
 
-@pytest.fixture
-def grown(tmp_path: Path) -> Iterator[Services]:
-    """A shop on SQLite with some bookings."""
-    with databases.new_url("sqlite", tmp_path, seeded=True) as url:
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """A shop on SQLite with some bookings, which nobody changes."""
+    with databases.new_url("sqlite", tmp_path_factory.mktemp("grown"), seeded=True) as url:
         database = open_database(url)
         database.connect()
         with closing(database):
