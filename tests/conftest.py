@@ -41,6 +41,7 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    databases.templates()  # before there are several processes
     password.PasswordHasher = Remembering  # type: ignore[misc]  # it is one
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import shutil
 import uuid
@@ -52,15 +53,25 @@ def _postgres(seeded: bool | None = None) -> Iterator[str]:
         yield url
 
 
+def templates() -> Path:
+    """The folder of the files that tests copy; the process that first asks for it removes it at its end."""
+    if "TEMPLATES_OF_TESTS" not in os.environ:
+        os.environ["TEMPLATES_OF_TESTS"] = folder = mkdtemp(prefix="reviva-templates-")
+        atexit.register(shutil.rmtree, folder)
+    return Path(os.environ["TEMPLATES_OF_TESTS"])
+
+
 @cache
 def _template(backend: str, seeded: bool) -> str:
-    """The file, or the name of the database, that this process's tests copy; made once."""
+    """The file, or the name of the database, that tests copy: the file is made once for all processes of a run."""
     if backend == "sqlite":
-        folder = mkdtemp(prefix="reviva-template-")
-        atexit.register(shutil.rmtree, folder)
-        path = f"{folder}/template.db"
-        _fill(f"sqlite:///{path}", seeded)
-        return path
+        path = templates() / ("seeded.db" if seeded else "migrated.db")
+        with path.with_suffix(".lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            if not path.exists():
+                _fill(f"sqlite:///{path.with_suffix('.new')}", seeded)
+                path.with_suffix(".new").rename(path)
+        return str(path)
     from tests.postgres import execute, shared_url
 
     name = f"template{uuid.uuid4().hex}"
