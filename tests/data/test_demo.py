@@ -21,10 +21,10 @@ from reviva.models.booking import OVER
 from reviva.paging import ListQuery
 from reviva.repositories.base import Repository
 from reviva.repositories.booking import BookingRepository
-from reviva.services import housekeeping
+from reviva.services import demo, demo_lines, housekeeping
 from reviva.services.booking_status import NEXT
 from reviva.services.demo_history import appointments
-from reviva.services.demo_lines import CHUNK, EARLY, Writer, made, reference
+from reviva.services.demo_lines import EARLY, Writer, made, reference
 from reviva.services.demo_pool import person
 from reviva.words import searchable
 from tests import databases
@@ -219,10 +219,18 @@ def test_the_same_number_makes_the_same_bookings(stocked: Database, new_url: Cal
         assert rows(stocked, query) == rows(other, query)
 
 
-def test_chunks_made_side_by_side_are_those_that_one_process_would_make(stocked: Database) -> None:
-    plan = services_over(stocked).demo.plan(2 * CHUNK, 90, 3)
+@pytest.fixture
+def chunk(monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many bookings are made at a time: fewer than usual, for two of them are a big load already."""
+    for module in (demo, demo_lines):
+        monkeypatch.setattr(module, "CHUNK", 500)
+    return 500
+
+
+def test_chunks_made_side_by_side_are_those_that_one_process_would_make(stocked: Database, chunk: int) -> None:
+    plan = services_over(stocked).demo.plan(2 * chunk, 90, 3)
     alone, all_of_it = Writer(plan), list(appointments(plan))
-    parts = [alone.chunk(number, all_of_it[number * CHUNK :][:CHUNK]) for number in (1, 0)]
+    parts = [alone.chunk(number, all_of_it[number * chunk :][:chunk]) for number in (1, 0)]
     assert list(made(plan)) == parts[::-1]
 
 
@@ -238,7 +246,7 @@ def test_it_adds_to_what_is_there_and_rows_go_on_behind_it(stocked: Database) ->
     assert repository.create(created_at=clock.now(), updated_at=clock.now()).id > last
 
 
-def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str) -> None:
+def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str, chunk: int) -> None:
     query = (
         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY 1" if backend == "sqlite" else
         "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid >= 16384 UNION ALL"
@@ -246,9 +254,10 @@ def test_a_big_load_leaves_the_schema_as_it_was(stocked: Database, backend: str)
     )  # fmt: skip
     before = rows(stocked, query)
     told: list[int] = []
-    services_over(stocked).demo.make(COMMAND, 10_001, 90, 3, told.append)
+    services_over(stocked).demo.make(COMMAND, 2 * chunk + 1, 90, 3, told.append)
     assert rows(stocked, query) == before
-    assert sum(told) == 10_001 == rows(stocked, "SELECT count(*) FROM booking")[0][0]
+    assert len(told) == 3
+    assert sum(told) == 2 * chunk + 1 == rows(stocked, "SELECT count(*) FROM booking")[0][0]
     reference, email = rows(stocked, "SELECT reference, email FROM booking JOIN customer ON customer_id = customer.id"
                             " ORDER BY booking.id DESC LIMIT 1")[0]  # fmt: skip
     services = services_over(stocked)
