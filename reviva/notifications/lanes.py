@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -27,11 +28,16 @@ class Lanes:
     def __init__(self) -> None:
         self.stopped = threading.Event()
         """Set when whoever is at work shall come to an end."""
+        self.abandoned = threading.Event()
+        """Set when nobody waits any more for whoever is still at work then."""
+        self._ends = math.inf
         self._threads: list[threading.Thread] = []
 
     def start(self, lanes: Iterable[Lane]) -> None:
         """Begins in the background; after any fork."""
         self.stopped.clear()
+        self.abandoned.clear()
+        self._ends = math.inf
         for name, work in lanes:
             thread = threading.Thread(target=self._run, args=[work], name=name, daemon=True)
             self._threads.append(thread)
@@ -39,10 +45,11 @@ class Lanes:
 
     def stop(self) -> None:
         """Lets what is under way end, and ends."""
+        self._ends = clock.monotonic() + GRACE
         self.stopped.set()
-        until = clock.monotonic() + GRACE
         while self._threads:
-            self._threads.pop().join(max(0.0, until - clock.monotonic()))
+            self._threads.pop().join(max(0.0, self._ends - clock.monotonic()))
+        self.abandoned.set()
 
     def _run(self, work: Callable[[], bool]) -> None:
         pauses = delays(POLL, 30.0)
@@ -58,13 +65,17 @@ class Lanes:
                 self.stopped.wait(POLL)
 
     def persist(self, work: Callable[[], None], seconds: float) -> None:
-        """Does what must be done, again and again for so many seconds while it fails; then raises what it raised."""
+        """Does what must be done, again and again while it fails: for so many seconds, or for as long as the process
+        still waits where it ends; then raises what it raised."""
         until = clock.monotonic() + seconds
-        for pause in delays(0.1, 5.0):
+        for delay in delays(0.1, 5.0):
             try:
                 return work()
             except Exception as problem:
-                if clock.monotonic() + pause > until or self.stopped.is_set():
+                stopping = self.stopped.is_set()
+                pause = min(delay, POLL) if stopping else delay  # at the end there is little time
+                if self.abandoned.is_set() or clock.monotonic() + pause > min(until, self._ends):
+                    log.warning("what came of it is not noted, so it may be done once more: %s", problem)
                     raise
                 log.warning("what came of it can't be noted yet: %s", problem)
-            self.stopped.wait(pause)
+            (self.abandoned if stopping else self.stopped).wait(pause)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -32,7 +33,7 @@ class Breaks(threading.Event):
 @pytest.fixture
 def found(travel: Travel) -> Lanes:
     made = Lanes()
-    made.stopped = Breaks(travel)
+    made.stopped, made.abandoned = Breaks(travel), Breaks(travel)
     return made
 
 
@@ -133,7 +134,7 @@ def test_what_must_be_done_is_tried_again_soon_until_it_works(found: Lanes, capl
     assert caplog.text.count("can't be noted yet: away") == 8
 
 
-def test_it_is_given_up_when_the_time_is_over(found: Lanes) -> None:
+def test_it_is_given_up_when_the_time_is_over(found: Lanes, caplog: pytest.LogCaptureFixture) -> None:
     began = clock.monotonic()
 
     def work() -> None:
@@ -142,16 +143,65 @@ def test_it_is_given_up_when_the_time_is_over(found: Lanes) -> None:
     with pytest.raises(OSError, match="away"):
         found.persist(work, 90)
     assert 84 < clock.monotonic() - began < 90.5
+    assert caplog.messages[-1] == "what came of it is not noted, so it may be done once more: away"
 
 
-def test_at_the_end_it_is_tried_once_more_only(found: Lanes) -> None:
+def stop_while_it_fails(found: Lanes, times: int, seconds: float = 90) -> list[float]:
+    """Stops the lanes while what must be done has failed once; after so many times more it works. The seconds from the
+    stop to each try after it."""
+    begun, stopping, tries, ended = threading.Event(), threading.Event(), list[float](), list[float]()
+
+    def work() -> None:
+        if not begun.is_set():
+            begun.set()
+            stopping.wait(5)
+            raise OSError("away")
+        tries.append(clock.monotonic())
+        if len(tries) <= times:
+            raise OSError("still away")
+
+    def lane() -> bool:
+        found.persist(work, seconds)
+        return False
+
+    found.start([("lane", lane)])
+    begun.wait(5)
+    stop = threading.Thread(target=found.stop)
+    stop.start()
+    until(found.stopped.is_set)
+    ended.append(clock.monotonic())
+    stopping.set()
+    stop.join(9)
+    assert not stop.is_alive()
+    return [at - ended[0] for at in tries]
+
+
+def test_at_the_end_it_is_tried_again_soon_until_it_works(found: Lanes, caplog: pytest.LogCaptureFixture) -> None:
+    tries = stop_while_it_fails(found, 8)
+    assert len(tries) == 9
+    assert all(later - sooner < POLL + 0.1 for sooner, later in pairwise(tries))
+    assert "once more" not in caplog.text
+
+
+def test_at_the_end_it_is_given_up_when_nobody_waits_any_more(found: Lanes, caplog: pytest.LogCaptureFixture) -> None:
+    tries = stop_while_it_fails(found, 1000)
+    assert GRACE - POLL < tries[-1] < GRACE + 0.1
+    assert len(tries) < 30, "and not without a pause"
+    assert caplog.text.count("it may be done once more: still away") == 1
+
+
+def test_an_end_leaves_it_no_more_time_than_it_had(found: Lanes) -> None:
+    assert stop_while_it_fails(found, 1000, seconds=3)[-1] < 3.1
+
+
+def test_who_was_left_alone_does_not_go_on(found: Lanes) -> None:
     tries = []
 
     def work() -> None:
         tries.append(1)
         raise OSError("away")
 
-    found.stopped.set()
+    found.stop()
     with pytest.raises(OSError, match="away"):
         found.persist(work, 90)
-    assert (tries, breaks(found)) == ([1], [])
+    assert tries == [1]
