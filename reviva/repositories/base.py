@@ -14,7 +14,8 @@ from reviva.database.statement import Among, Row, Statement
 from reviva.errors import Conflict, Fault, Invalid, NotFound, VersionConflict, known
 from reviva.models.base import Base
 from reviva.paging import ListQuery, Page
-from reviva.repositories.page import Key, fetch, keys_for
+from reviva.repositories.page import fetch
+from reviva.repositories.sorting import Key, keys_for
 from reviva.repositories.words import matching
 
 M = TypeVar("M", bound=Base)

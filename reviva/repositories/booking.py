@@ -29,7 +29,7 @@ from reviva.models import (
 from reviva.models.booking import OVER, Status
 from reviva.paging import ListQuery
 from reviva.repositories.base import Filter, Repository
-from reviva.repositories.page import Key
+from reviva.repositories.sorting import Key
 
 B = Booking
 

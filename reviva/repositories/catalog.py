@@ -16,7 +16,8 @@ from reviva.models import Brand, Category, DeviceModel, RepairPrice, RepairType
 from reviva.models.fulltext import vector
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import BATCH, Repository
-from reviva.repositories.page import Key, fetch, keys_for
+from reviva.repositories.page import fetch
+from reviva.repositories.sorting import Key, keys_for
 from reviva.words import Group, fts5, tsquery, words
 
 CONDITIONS: dict[str, Any] = {
