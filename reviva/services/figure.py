@@ -25,6 +25,7 @@ from reviva.models.booking import OVER, Status
 from reviva.models.summary import Measure
 from reviva.repositories.catalog import DeviceModelRepository
 from reviva.repositories.figure import SHOWN, FigureRepository, Kept, summed
+from reviva.repositories.figure_count import FigureCounts
 from reviva.repositories.shop import ShopRepository
 from reviva.services.calendar import DAY, NO_OFFSET, begin
 from reviva.services.scope import Scope
@@ -47,8 +48,8 @@ Totals = dict[tuple[date | None, str, str], tuple[int, int]]
 class FigureService:
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.figures, self.shops = FigureRepository(database), ShopRepository(database)
-        self.models = DeviceModelRepository(database)
+        self.figures, self.counts = FigureRepository(database), FigureCounts(database)
+        self.shops, self.models = ShopRepository(database), DeviceModelRepository(database)
         self._past: dict[Any, tuple[float, tuple[Totals, Kept]]] = {}
         self._next: dict[str, date] = {}
         """For each zone, the first day that may not be kept yet."""
@@ -100,7 +101,7 @@ class FigureService:
             kept = self.figures.kept_days(None, day, day)
             for since, some in kept.since(kept.missing(shops, day), day).items():
                 first = since or begin(day, ZoneInfo(zone))
-                if not self.figures.busy(first, until, BUSY):
+                if not self.counts.busy(first, until, BUSY):
                     continue
                 with self.database.atomic():
                     mark = self.figures.begin(day, some)
@@ -141,11 +142,11 @@ class FigureService:
         first = today - (days_back - 1) * DAY
         totals = self.totals(scope, first, today)
         status = by_key(totals, "status")
-        counts = {str(each): 0 for each in Status} | self.figures.standing(scope.id)
+        counts = {str(each): 0 for each in Status} | self.counts.standing(scope.id)
         counts |= {str(end): status[end] for end in Status if end in OVER}
         came, missed = status[Status.CHECKED_IN], status[Status.NO_SHOW]
         ready, seconds = sums(totals, "turnaround")
-        waiting = self.figures.waiting()
+        waiting = self.counts.waiting()
         return {
             "counts": counts,
             "revenue": list(revenue(totals, first, today, scope.currency)),
@@ -212,13 +213,13 @@ class FigureService:
         for (before, after), some in groupby(days(first, last), offsets):
             span = list(some)
             with repeating():
-                rows = self.figures.counted(shops, begin(span[0], place), begin(span[-1] + DAY, place), before)
+                rows = self.counts.counted(shops, begin(span[0], place), begin(span[-1] + DAY, place), before)
             found |= rows if before == after else {span[0]: summed(chain(*rows.values()))}
         return found
 
     def part(self, shops: Sequence[int], first: datetime, last: datetime) -> list[Row]:
         """The figures from one instant until before another, of one day."""
-        return summed(chain(*self.figures.counted(shops, first, last, NO_OFFSET).values()))
+        return summed(chain(*self.counts.counted(shops, first, last, NO_OFFSET).values()))
 
     def top(self, models: Counter[str]) -> list[Row]:
         """The models that most bookings were made for."""

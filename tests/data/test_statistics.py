@@ -15,7 +15,7 @@ from reviva.database.connection import open_database
 from reviva.database.copy import copy
 from reviva.database.statistics import LASTING
 from reviva.paging import ListQuery
-from reviva.repositories import figure
+from reviva.repositories import figure_count
 from reviva.services import Services
 from tests import databases
 from tests.people import COMMAND, services_over
@@ -70,7 +70,7 @@ def test_words_that_were_put_together_are_removed_without_reading_all(grown: Ser
 )  # fmt: skip
 def test_figures_are_counted_from_what_happened_in_their_span(grown: Services, name: str, index: str) -> None:
     now = datetime.now(UTC)
-    counting = getattr(figure, name)["sqlite"].compiled(grown.database)
+    counting = getattr(figure_count, name)["sqlite"].compiled(grown.database)
     span = counting.bind({"first": now, "last": now + timedelta(1), "shops": [1], "offset": "0 seconds"})
     steps = plan(grown.database, counting.sql, span)
     first = next(step for step in steps if step.startswith(("SEARCH", "SCAN")))
