@@ -14,11 +14,11 @@ from typing import Any
 from peewee import Database, SchemaManager
 
 from reviva import clock
-from reviva.database import migration, schema
+from reviva.database import migration, restore_postgresql, restore_sqlite, schema
 from reviva.database.archive import Manifest, Reader, Writer
+from reviva.database.archive_check import unlike
 from reviva.database.connection import connected
 from reviva.database.copy import snapshot, total
-from reviva.database.restore import SQLITE_MEMBER, load_aside, remove_sqlite, sqlite_aside, unlike
 from reviva.database.scratch import offline
 from reviva.database.sqlite import SQLite
 from reviva.database.transfer import Progress, Table, Tally, history, tables
@@ -79,11 +79,11 @@ def _sqlite(database: Database, writer: Writer, part: Path, begin: Progress, pro
             }
         with closing(sqlite3.connect(copied)) as plain:
             plain.execute("PRAGMA journal_mode = delete")
-        with writer.member(SQLITE_MEMBER) as member, copied.open("rb") as file:
+        with writer.member(restore_sqlite.MEMBER) as member, copied.open("rb") as file:
             while piece := file.read(1 << 20):
                 member.write(piece)
     finally:
-        remove_sqlite(copied)
+        restore_sqlite.remove(copied)
     return {"backend": "sqlite", "server": sqlite3.sqlite_version, "tables": described}
 
 
@@ -150,10 +150,10 @@ def _try_out(database: Database, part: Path) -> Manifest:
     """Restores the archive where nobody sees it, and compares."""
     with closing(Reader(part)) as archive:
         if isinstance(database, SQLite):
-            with sqlite_aside(archive, Path(f"{part}.db")) as scratch:
+            with restore_sqlite.extracted(archive, Path(f"{part}.db")) as scratch:
                 different = unlike(scratch, archive.manifest)
         else:
-            different = load_aside(database, archive, f"reviva_trial_{uuid.uuid4().hex}", keep=False)
+            different = restore_postgresql.load(database, archive, f"reviva_trial_{uuid.uuid4().hex}", keep=False)
         if different:
             raise TransferError(f"The backup could not be restored, and was not kept: {', '.join(different)} differs.")
         return archive.manifest

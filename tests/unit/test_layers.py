@@ -37,7 +37,7 @@ BELOW = {
     "realtime": {"database", "models", "repositories", "services"},
     "api": {"database", "models", "repositories", "services", "notifications", "realtime"},
 }
-WHOLE_SCHEMA = {"archive", "index_advice", "restore", "schema", "transfer"}
+WHOLE_SCHEMA = {"archive", "restore_postgresql", "schema", "transfer"}
 """Files of `database` that work on every table there is, and so must know the list of them."""
 
 FILES = sorted((ROOT / "reviva").rglob("*.py"))
