@@ -584,3 +584,23 @@ def test_nothing_is_held_while_a_webhook_is_on_its_way(database_url: str) -> Non
     assert held == [(False, False)]
     with services.database.connection_context():
         assert statuses(services) == [S.SENT]
+
+
+def test_with_nothing_due_the_helpers_sleep(
+    services: Services, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or an idle process would ask the database without a pause."""
+    dispatcher = WebhookDispatcher(services_over(open_database(database_url)), transport())
+    waits, looked, claims = dispatcher.deliveries.waits, threading.Event(), list[str]()
+
+    def look() -> bool:
+        found = waits()
+        looked.set()
+        return found
+
+    monkeypatch.setattr(dispatcher.deliveries, "waits", look)
+    monkeypatch.setattr(dispatcher.deliveries, "claim", lambda: claims.append(threading.current_thread().name))
+    dispatcher.start()
+    assert looked.wait(9)
+    dispatcher.stop()
+    assert claims == []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from reviva.errors import Invalid
+from reviva.notifications import deadline
 from reviva.notifications.deadline import addresses
 from reviva.notifications.webhook import HookTransport, NotTaken
 from reviva.services.webhook_delivery import Parcel
@@ -136,6 +139,29 @@ def test_this_machine_is_refused_however_it_is_written(other: Receiver, host: st
     sender = HookTransport(5, tls=trusting())
     assert "private" in refusal(sender, f"https://{host}:{other.port}/").detail
     assert other.taken == []
+
+
+def test_a_name_that_leads_outside_is_what_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = []
+
+    def reach(line: socket.socket, address: Any, seconds: float) -> socket.socket:
+        reached.append(address)
+        line.close()
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(deadline, "_reach", reach)
+    assert "Refused" in refusal(HookTransport(5, resolve=leads_to("8.8.8.8")), "https://hooks.example/").detail
+    assert reached == [("8.8.8.8", 443)]
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_nothing_is_watched_any_more_when_the_answer_is_there(other: Receiver, status: int) -> None:
+    other.status, before = status, set(threading.enumerate())
+    with suppress(NotTaken):
+        transport().send(parcel(other.url))
+    assert len(other.taken) == 1
+    timers = [each for each in set(threading.enumerate()) - before if isinstance(each, threading.Timer)]
+    assert all(each.finished.is_set() for each in timers)
 
 
 def test_a_name_that_leads_elsewhere_the_second_time_is_looked_up_once(other: Receiver) -> None:
