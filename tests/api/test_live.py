@@ -208,6 +208,11 @@ def test_a_client_that_does_not_answer_pings_is_gone_and_its_row_says_so(town: T
         assert (rows(town)[0]["reference"], rows(town)[1]["email"]) == (MINE, "mine@example.com")
 
 
+def test_how_a_socket_ended_is_soon_noted_by_itself(town: Town, front: Front) -> None:
+    listen(front.url, town.token("mine")).close()
+    until(lambda: rows(town)[0]["closed_at"], 9)
+
+
 def test_a_slow_reader_is_let_go_and_holds_up_nobody(town: Town) -> None:
     with listening(town.services, send_buffer=4096) as front:
         slow, quick = Deaf(front.url, str(town.token(MINE)), buffer=4096), listen(front.url, town.token(MINE))
