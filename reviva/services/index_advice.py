@@ -31,7 +31,7 @@ class IndexAdvice:
     def recommendations(self) -> list[Row]:
         """Items of `kind` missing, unused or duplicate; see `item` for the rest. Needs a connection, no transaction."""
         with unmeasured():
-            found = self._look()
+            found = look(self.database)
             large = {table for table, rows in found.rows.items() if rows >= FEW_ROWS}
             wanted = {table for asked in found.asked if asked.tables & large for table in asked.tables}
             missing: list[Row] = []
@@ -45,9 +45,6 @@ class IndexAdvice:
     @property
     def _concurrently(self) -> bool:
         return backend(self.database) == "postgresql"
-
-    def _look(self) -> Findings:
-        return look(self.database)
 
     def _unused(self, found: Findings) -> Iterable[Row]:
         """Never those that keep a constraint, or that a foreign key's ON DELETE looks into."""

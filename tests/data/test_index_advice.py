@@ -21,6 +21,7 @@ from reviva.database.index_candidates import Candidate
 from reviva.database.sqlite import SQLite
 from reviva.database.statement import Row
 from reviva.services.index_advice import IndexAdvice
+from reviva.services.index_workload import look
 from reviva.services.seeding import SeedingService
 from reviva.services.statement import StatementService
 from tests import databases, everything, load
@@ -70,7 +71,7 @@ def test_a_question_of_one_table_in_two_statuses_costs_what_each_costs(database:
     before = database.execute_sql(f"SELECT status, id FROM notification WHERE {some}").fetchall()
     database.execute_sql(f"UPDATE notification SET status = 'queued' WHERE {some}")
     try:
-        found = IndexAdvice(database)._look()
+        found = look(database)
         (waiting,) = (asked.sql for asked in found.asked if '"lapsed"' in asked.sql)
         with index_trial.trial(database, found.rows, {"notification"}, found.growing) as place:
             plan = place.plan(waiting)
@@ -84,7 +85,7 @@ def test_a_question_of_one_table_in_two_statuses_costs_what_each_costs(database:
 
 def test_rows_that_are_sorted_group_by_group_are_read_to_the_end_of_the_group(database: Database) -> None:
     sorted_by = 'SELECT "t1"."id" FROM "booking" AS "t1" ORDER BY "t1"."status", "t1"."{}" LIMIT 21'
-    found = IndexAdvice(database)._look()
+    found = look(database)
     with index_trial.trial(database, found.rows, {"booking"}, found.growing) as place:
         whole, parts = (place.plan(sorted_by.format(column)) for column in ("created_at", "currency"))
     assert whole is not None
@@ -98,7 +99,7 @@ def test_an_index_that_would_only_be_skipped_through_is_none(database: Database)
     day = f'("t1"."at" >= {mark}) AND ("t1"."at" < {mark})'
     asked = f'SELECT "t1"."at" FROM "booking_history" AS "t1" WHERE ((("t1"."to_status" = {mark}) AND {day})'
     asked += f' AND (("t1"."from_status" IS NULL) OR ("t1"."from_status" = {mark})))'
-    found = IndexAdvice(database)._look()
+    found = look(database)
     with index_trial.trial(database, found.rows, {"booking_history"}, found.growing) as place:
         place.add(Candidate("booking_history", ("user_id", "to_status", "at")), "skipped")
         plan = place.plan(asked)
