@@ -11,7 +11,7 @@ from math import ceil
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from reviva import clock
@@ -78,8 +78,19 @@ PATHS: Final = {"catalog": "catalog/models", "catalog found": "catalog/models"}
 
 Request = Callable[[int], tuple[int, Any]]
 """Asks for the n-th time; the answer's status and JSON."""
-Times = dict[str, list[list[float]]]
-"""For each call, the seconds of each request, by size."""
+
+
+class Taken(NamedTuple):
+    """What a call took with so many bookings."""
+
+    seconds: list[float]
+    """Of each request."""
+    rows: int | None
+    """In the last answer, where it is a list: more of them take longer, however many there are in all."""
+
+
+Times = dict[str, list[Taken]]
+"""For each call, by size."""
 
 
 def run(sizes: Sequence[int], requests: int, backends: Sequence[str] = databases.BACKENDS) -> None:
@@ -112,7 +123,8 @@ def fill(url: str, size: int) -> None:
                 " FROM booking ORDER BY created_at, id"
             )
         analyze(database, "audit")
-        services.figures.settle_latest(366)  # as the server has done by itself before long
+        services.figures.settle_latest(366)  # as the server has done by itself before long …
+        services.figures.keep_begun()  # … and does each minute
 
 
 class Place:
@@ -213,25 +225,30 @@ WARM: Final = 3
 """Requests that are not counted."""
 
 
-def side_by_side(requests: Sequence[Request], most: int) -> list[list[float]]:
-    """The seconds of each request, the first ones left out. They take turns, for a machine's speed drifts."""
+def side_by_side(requests: Sequence[Request], most: int) -> list[Taken]:
+    """What requests take, the first ones left out. They take turns, for a machine's speed drifts."""
     times: list[list[float]] = [[] for _ in requests]
+    rows: list[int | None] = [None for _ in requests]
     while len(times[0]) < most + WARM and sum(map(sum, times)) < SECONDS * len(requests):
-        for taken, request in zip(times, requests, strict=True):
+        for n, (taken, request) in enumerate(zip(times, requests, strict=True)):
             began = perf_counter()
             status, answer = request(len(taken))
             taken.append(perf_counter() - began)
             assert status in (200, 201), (status, answer)
-    return [taken[WARM:] or taken for taken in times]
+            rows[n] = len(answer["items"]) if "items" in answer else None
+    return [Taken(taken[WARM:] or taken, some) for taken, some in zip(times, rows, strict=True)]
 
 
 def show(backend: str, sizes: Sequence[int], times: Times) -> None:
     """Prints the table."""
-    print(f"\n{backend}: median and p99 in ms with {', '.join(f'{size:,}' for size in sizes)} bookings; growth")
+    counts = ", ".join(f"{size:,}" for size in sizes)
+    print(f"\n{backend}: median and p99 in ms with {counts} bookings; growth; rows of the answers where they differ")
     for name, taken in times.items():
-        pairs = [(median(each), sorted(each)[ceil(len(each) * 0.99) - 1]) for each in taken]
+        pairs = [(median(each), sorted(each)[ceil(len(each) * 0.99) - 1]) for each, _ in taken]
+        rows = [each.rows for each in taken]
         shown = "   ".join(f"{middle * 1000:8.2f} {slow * 1000:8.2f}" for middle, slow in pairs)
         growth = pairs[-1][0] / pairs[0][0]
-        print(f"  {name:66}{shown}   {growth:6.2f}{' !' if growth > MOST else ''}")
-    means = (sum(median(taken[n]) for taken in times.values()) / len(times) * 1000 for n in range(len(sizes)))
+        mark, differ = "!" if growth > MOST else " ", rows if len(set(rows)) > 1 else ""
+        print(f"  {name:66}{shown}   {growth:6.2f} {mark} {differ}".rstrip())
+    means = (sum(median(taken[n].seconds) for taken in times.values()) / len(times) * 1000 for n in range(len(sizes)))
     print(f"  {'mean of the medians':66}" + "            ".join(f"{mean:8.2f}" for mean in means))
