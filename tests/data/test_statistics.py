@@ -16,6 +16,7 @@ from reviva.database.copy import copy
 from reviva.database.statistics import LASTING
 from reviva.paging import ListQuery
 from reviva.repositories import figure_count
+from reviva.repositories.base import Repository
 from reviva.services import Services
 from tests import databases
 from tests.people import COMMAND, services_over
@@ -78,20 +79,35 @@ def test_figures_are_counted_from_what_happened_in_their_span(grown: Services, n
     assert {step.split()[1] for step in steps if step.startswith("SCAN")} <= {"each", "json_each"}, steps
 
 
-@pytest.mark.parametrize("asked", ["status=ready,confirmed", "shop=main,demo-2", "assigned_to=1,none"])
-def test_a_list_of_several_reads_a_page_of_each(grown: Services, asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name, values = asked.split("=")
-    wanted: list[object] = {"shop": [1, 2], "assigned_to": [1, None]}.get(name, values.split(","))
+def listing(rows: Repository[Any], monkeypatch: pytest.MonkeyPatch, **filters: object) -> list[str]:
+    """How it is told which rows are on a page of a list."""
     ran: list[tuple[str, list[object]]] = []
-    execute: Callable[..., object] = grown.database.execute_sql
+    execute: Callable[..., object] = rows.database.execute_sql
 
     def noting(sql: str, parameters: Any = ()) -> object:
         ran.append((str(sql), list(parameters or ())))
         return execute(sql, parameters)
 
-    monkeypatch.setattr(grown.database, "execute_sql", noting)
-    grown.bookings.bookings.listed(ListQuery(filters={name: wanted}))
+    monkeypatch.setattr(rows.database, "execute_sql", noting)
+    rows.listed(ListQuery(filters=filters))
     monkeypatch.undo()
-    steps = plan(grown.database, *ran[0])
+    return plan(rows.database, *ran[0])
+
+
+@pytest.mark.parametrize("asked", ["status=ready,confirmed", "shop=main,demo-2", "assigned_to=1,none"])
+def test_a_list_of_several_reads_a_page_of_each(grown: Services, asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, values = asked.split("=")
+    wanted: list[object] = {"shop": [1, 2], "assigned_to": [1, None]}.get(name, values.split(","))
+    steps = listing(grown.bookings.bookings, monkeypatch, **{name: wanted})
     assert not [step for step in steps if "booking" in step and "COVERING INDEX" not in step], steps
     assert len([step for step in steps if step.startswith("SEARCH")]) == 2, steps
+
+
+def test_what_happened_to_bookings_is_found_among_the_newest_rows_and_the_rest_by_name(
+    grown: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = grown.audit.rows
+    assert "audit_at" in listing(rows, monkeypatch, entity="booking")[0]
+    assert "audit_actor" in listing(rows, monkeypatch, entity="booking", actor="RV-00000001")[0]
+    for filters in ({"entity": "booking", "entity_id": "RV-00000001"}, {"entity": "shop"}):
+        assert "audit_entity" in listing(rows, monkeypatch, **filters)[0]
