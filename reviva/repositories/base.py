@@ -204,9 +204,17 @@ def _whole(model: type[Base]) -> Statement:
     return Statement(lambda: model.select().where(Among(model.id, "ids")))
 
 
+def columns(row: Base) -> dict[str, Any]:
+    """A model's values by column, without an id that is not set."""
+    return _placed(type(row), row.__data__)
+
+
 def filled(model: type[Base], row: Mapping[str, Any]) -> dict[str, Any]:
-    """`columns` of a row that is yet to be, by field: an instance of each of many takes longer than to insert them."""
-    values = {**model._meta.get_default_dict(), **row}
+    """The same of a row that is yet to be, by field: an instance of each of many takes longer than to insert them."""
+    return _placed(model, {**model._meta.get_default_dict(), **row})
+
+
+def _placed(model: type[Base], values: Mapping[str, Any]) -> dict[str, Any]:
     return {column: values.get(name) for name, column, empty in _places(model) if empty or values.get(name) is not None}
 
 
@@ -215,14 +223,3 @@ def _places(model: type[Base]) -> list[tuple[str, str, bool]]:
     """The fields of a model: name, column, and whether it may be empty."""
     fields = model._meta.fields.items()
     return [(name, field.column_name, field.null and not field.primary_key) for name, field in fields]
-
-
-def columns(row: Base) -> dict[str, Any]:
-    """A model's values by column, without an id that is not set."""
-    meta = row._meta
-    return {
-        field.column_name: row.__data__.get(name)
-        for name, field in meta.fields.items()
-        if row.__data__.get(name) is not None or field.null
-        if not (field.primary_key and row.__data__.get(name) is None)
-    }
