@@ -59,6 +59,9 @@ class Traffic:
 
     server: Server
     clients: int = 50
+    pause: float = 0.3
+    """Seconds that a customer thinks before the next thing, about. Without, they keep the machine so busy that it shows
+    in every time which is measured."""
     requests: list[Answered] = field(default_factory=list)
     told: dict[str, Told] = field(default_factory=dict)
     """By Idempotency-Key."""
@@ -134,6 +137,7 @@ class Client:
                 self.quote()
             else:
                 self.look(self.chance.choice(list(LOOKS)))
+            time.sleep(self.chance.uniform(0, 2 * self.traffic.pause))
         self.line.close()
 
     def ask(self, what: str, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:

@@ -24,6 +24,7 @@ from tests.waiting import until
 
 LONG = os.environ.get("REVIVA_TEST_LONG") == "1"
 WORKERS, CONNECTIONS = 2, 20
+PAUSE = 0.0 if LONG else 0.3
 HEALING = 2.0
 """Seconds after the database's return in which requests may still fail."""
 BENCHES = 60
@@ -115,7 +116,7 @@ def late(failed: list[Answered], away: list[tuple[float, float]]) -> list[Answer
 
 def test_a_restart_of_postgresql(database: postgres.Server, url: str, tmp_path: Path) -> None:
     with served(tmp_path, url) as server:
-        with Traffic(server) as traffic:
+        with Traffic(server, pause=PAUSE) as traffic:
             time.sleep(2)
             gone = time.monotonic()
             database.stop()
@@ -147,7 +148,7 @@ def wait_until_red(server: Server) -> dict[str, int]:
 
 def test_every_connection_terminated_each_second(database: postgres.Server, url: str, tmp_path: Path) -> None:
     with served(tmp_path, url) as server:
-        with Traffic(server) as traffic:
+        with Traffic(server, pause=PAUSE) as traffic:
             ended = 0
             for _ in range(20 if LONG else 5):
                 time.sleep(1)
@@ -166,7 +167,7 @@ def test_five_connections_shared_by_a_pooler(database: postgres.Server, url: str
     bouncer, most = PgBouncer(url, sessions=5), 0
     try:
         with served(tmp_path, bouncer.url) as server:
-            with Traffic(server) as traffic:
+            with Traffic(server, pause=PAUSE) as traffic:
                 for _ in range(60 if LONG else 5):
                     time.sleep(1)
                     most = max(most, execute(database.url(), SESSIONS, url.rpartition("/")[2])[0][0])
@@ -179,7 +180,7 @@ def test_five_connections_shared_by_a_pooler(database: postgres.Server, url: str
 
 def test_a_server_that_stands_still(database: postgres.Server, url: str, tmp_path: Path) -> None:
     with served(tmp_path, url) as server:
-        with Traffic(server) as traffic:
+        with Traffic(server, pause=PAUSE) as traffic:
             time.sleep(1)
             with database.frozen():
                 gone = time.monotonic()
