@@ -153,12 +153,15 @@ class Repository(Generic[M]):
         asked = filters.pop("q", None) if self.searched else None
         for condition in self.conditions(filters):
             ids = ids.where(condition)
+        branches = self.branches(filters)
         if asked is None:
-            found = fetch(self.database, lambda: ids, keys, wanted, branches=self.branches(filters))
+            found = fetch(self.database, lambda: ids, keys, wanted, branches=branches)
         else:
-            words = matching(self.database, self.model, asked, keys[0].descending)
+            words = matching(self.database, self.model, asked, keys[0], not filters and wanted.after is None)
             counted = words.every if words.every is not None and not filters else ids.where(words.counted)
-            found = fetch(self.database, lambda: ids, keys, wanted, counted=lambda: counted, searched=words)
+            found = fetch(
+                self.database, lambda: ids, keys, wanted, counted=lambda: counted, branches=branches, searched=words
+            )
         return replace(found, items=self.shown([row["id"] for row in found.items]))
 
     def shown(self, ids: Sequence[int]) -> list[Row]:

@@ -45,7 +45,7 @@ MATCH: dict[Backend, Any] = {
         DeviceModel.id,
         SQL("IN (SELECT rowid FROM device_model_words WHERE device_model_words MATCH"), Param("match"), SQL(")"),
     )),
-    "postgresql": NodeList((SQL(vector("t1.search_text")), SQL("@@"), Param("match"), SQL("::tsquery"))),
+    "postgresql": NodeList((SQL(vector("device_model", "t1.")), SQL("@@"), Param("match"), SQL("::tsquery"))),
 }  # fmt: skip
 
 

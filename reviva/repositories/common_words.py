@@ -30,10 +30,11 @@ MOST_NODES: Final = 12
 
 
 class Common:
-    """What is known of a table's words: about how many rows there are, and which part of them has each common word."""
+    """What is known of a table's words: about how many rows there are, of how many `days`, and which part of them has
+    each common word."""
 
-    def __init__(self, rows: float, share: Mapping[str, float]) -> None:
-        self.rows = rows
+    def __init__(self, rows: float, days: float, share: Mapping[str, float]) -> None:
+        self.rows, self.days = rows, max(days, 1.0)
         self._words = sorted(share)
         self._shares = [share[word] for word in self._words]
 
@@ -69,13 +70,17 @@ def of(database: Database, table: str) -> Common:
 
 def _read(database: Database, table: str) -> Common:
     row = database.execute_sql(
-        "SELECT GREATEST(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"
+        "SELECT GREATEST(c.reltuples, 0),"
+        f" (SELECT EXTRACT(EPOCH FROM MAX(created_at) - MIN(created_at)) / 86400 FROM {table})::float8,"
+        " s.most_common_elems::text::text[], s.most_common_elem_freqs"
         " FROM pg_class AS c LEFT JOIN pg_stats AS s ON s.schemaname = current_schema() AND s.tablename = %s"
         " WHERE c.oid = to_regclass(%s)",
         [f"{table}_words", table],
     ).fetchone()
-    rows, words, shares = row or (0.0, None, None)
-    return Common(rows, dict(zip(words or (), shares or (), strict=False)))  # behind the shares are their bounds
+    rows, days, words, shares = row or (0.0, None, None, None)
+    return Common(
+        rows, days or 0.0, dict(zip(words or (), shares or (), strict=False))
+    )  # behind the shares are their bounds
 
 
 def queries(words: Iterable[str], known: Common) -> list[str]:

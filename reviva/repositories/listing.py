@@ -10,8 +10,8 @@ from typing import Any
 from peewee import SQL, Select
 
 from reviva.database.statement import Called, Param, Statement
+from reviva.repositories.found import Found, Walk
 from reviva.repositories.sorting import Key, after
-from reviva.repositories.words import Found, Walk
 
 _listings: dict[Hashable, Statement] = {}
 

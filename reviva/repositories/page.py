@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from peewee import Database
 
 from reviva.database.statement import Row, compile_query
 from reviva.paging import ListQuery, Page
+from reviva.repositories.found import Found, Walk
 from reviva.repositories.listing import composed
 from reviva.repositories.sorting import Key, read_cursor, write_cursor
 from reviva.repositories.totals import COUNTED, COUNTED_SEARCHING, count, total_of
-from reviva.repositories.words import Found, Walk
 
 MOST = 200
 """The largest page: kept here, so that no caller can forget it."""
@@ -33,8 +34,8 @@ def fetch(
 
     A `shape` that tells this select from all others lets its statements be compiled once and kept. `counted` makes a
     select of as many rows, for the total, where there is a better one. `branches` are conditions of which each row
-    meets one: an index that begins with what they tell apart gives each branch in order, not all. Of what is
-    `searched` for, the list is walked for a while where that is promising, or else all is collected and sorted.
+    meets one: an index that begins with what they tell apart gives each branch in order, not all. What is `searched`
+    for is all collected and sorted, but where a page is likely filled in a quicker way.
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
@@ -43,10 +44,10 @@ def fetch(
 
     def read(
         part: bool | None, place: Sequence[Any] | None, most: int = limit + 1, offset: int = skipped,
-        walk: Walk | None = None,
+        way: Walk | Found | None = searched,
     ) -> list[Row]:  # fmt: skip
         nulls = None if place is None else tuple(value is None for value in place)
-        statement = composed(shape, build, keys, nulls, numbered, part, branches, walk or searched)
+        statement = composed(shape, build, keys, nulls, numbered, part, branches, way)
         after = {f"after_{n}": value for n, value in enumerate(place or ())}
         return statement.all(database, **(values or {}), **after, limit=most, offset=offset, most=most + offset)
 
@@ -55,8 +56,11 @@ def fetch(
         return count(database, compile_query(select, database), values or {})
 
     nullable, rows = keys[0].nullable, list[Row]()
-    if searched and searched.walk and not (nullable and start is not None and start[0] is None):
-        rows = read(False if nullable else None, start, walk=searched.walk)
+    if searched and not (nullable and start is not None and start[0] is None):
+        for shortcut in searched.shortcuts:
+            rows = shortcut.rows(partial(read, False if nullable else None, start), limit, skipped)
+            if len(rows) > limit:
+                break
     if len(rows) <= limit:
         rows = in_parts(read, start, limit + 1, skipped, having) if nullable else read(None, start)
     more = len(rows) > limit

@@ -16,7 +16,7 @@ from reviva.database.connection import connected
 from reviva.database.copy import copy, snapshot
 from reviva.database.transfer import Table, Tally, spell, tables
 from reviva.errors import SchemaError, TransferError
-from reviva.models import TABLES
+from reviva.models import TABLES, fulltext
 from tests import databases
 from tests.command import reviva
 from tests.postgres import execute, new_database
@@ -81,7 +81,7 @@ def test_the_copy_is_searchable(database: Database, database_url: str, empty_tar
     move(database_url, empty_target)
     with connected(empty_target) as target:
         found = (
-            "SELECT count(*) FROM booking WHERE array_to_tsvector(string_to_array(search_text, ' ')) @@ 'plain'"
+            f"SELECT count(*) FROM booking WHERE {fulltext.vector('booking')} @@ 'plain'"
             if empty_target.startswith("postgresql")
             else "SELECT count(*) FROM booking_words WHERE booking_words MATCH 'plain'"
         )
