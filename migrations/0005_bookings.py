@@ -77,6 +77,7 @@ def tables(db: Database) -> list[type[Model]]:
                 Index("booking_total", "booking", "total, id"),
                 Index("booking_shop", "booking", "shop_id, starts_at, id"),
                 Index("booking_shop_created", "booking", "shop_id, created_at, id"),
+                Index("booking_shop_status", "booking", "shop_id, status, created_at, id"),
                 Index("booking_customer", "booking", "customer_id, created_at, id"),
                 Index("booking_assigned", "booking", "assigned_to_id, starts_at, id"),
                 Index("booking_assigned_created", "booking", "assigned_to_id, created_at, id"),

@@ -93,6 +93,10 @@ class Booking(Base):
             Index("booking_total", "booking", "total, id", serves="the list by what it costs"),
             Index("booking_shop", "booking", "shop_id, starts_at, id", serves="a shop's day"),
             Index("booking_shop_created", "booking", "shop_id, created_at, id", serves="a shop's newest bookings"),
+            Index(
+                "booking_shop_status", "booking", "shop_id, status, created_at, id",
+                serves="how many of a shop's bookings are in each status, and which",
+            ),
             Index("booking_customer", "booking", "customer_id, created_at, id", serves="a customer's bookings"),
             Index(
                 "booking_assigned", "booking", "assigned_to_id, starts_at, id",

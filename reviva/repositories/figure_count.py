@@ -64,7 +64,7 @@ class FigureCounts:
     def standing(self, shop: int | None) -> dict[str, int]:
         """How many bookings of one shop, or of all, stand in each status that is not an end."""
         rows = _STANDING if shop is None else _STANDING_OF
-        return {row["status"]: row["n"] for row in rows.all(self.database, shops=[shop])}
+        return {row["status"]: row["n"] for row in rows.all(self.database, shop=shop)}
 
     def waiting(self) -> dict[str, int]:
         """How many messages are queued, being sent, and given up."""
@@ -160,7 +160,7 @@ def _standing(*conditions: Any) -> Any:
     return B.select(B.status, fn.COUNT(SQL("*")).alias("n")).where(B.status.in_(OPEN), *conditions).group_by(B.status)
 
 
-_STANDING, _STANDING_OF = Statement(_standing), Statement(lambda: _standing(Among(B.shop, "shops")))
+_STANDING, _STANDING_OF = Statement(_standing), Statement(lambda: _standing(B.shop == Param("shop")))
 _WAITING = Statement(
     lambda: (
         N.select(N.status, fn.COUNT(SQL("*")).alias("n"))
