@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from peewee import fn
 
@@ -53,6 +55,10 @@ class ShopRepository(Repository[Shop]):
 class HoursRepository(Repository[Hours]):
     model = Hours
 
+    def of(self, shops: Sequence[int]) -> Mapping[int, list[Row]]:
+        """The weeks of some shops, in order, by shop."""
+        return _by_shop(_HOURS.all(self.database, shops=shops))
+
     def delete_of(self, shop: int) -> None:
         """Removes a shop's week."""
         Hours.delete().where(Hours.shop == shop).bind(self.database).execute()
@@ -61,6 +67,10 @@ class HoursRepository(Repository[Hours]):
 class ClosureRepository(Repository[Closure]):
     model = Closure
 
+    def of(self, shops: Sequence[int]) -> Mapping[int, list[Row]]:
+        """The closures of some shops, in order, by shop."""
+        return _by_shop(_CLOSURES.all(self.database, shops=shops))
+
     def delete_of(self, shop: int) -> None:
         """Removes a shop's closures."""
         Closure.delete().where(Closure.shop == shop).bind(self.database).execute()
@@ -68,6 +78,10 @@ class ClosureRepository(Repository[Closure]):
 
 class BenchRepository(Repository[Bench]):
     model = Bench
+
+    def of(self, shops: Sequence[int]) -> Mapping[int, list[Row]]:
+        """The benches of some shops, the oldest first, by shop."""
+        return _by_shop(_BENCHES_OF.all(self.database, shops=shops))
 
     def lock(self, shop: int) -> None:
         """Waits for those who are taking time on a shop's benches, and lets nobody begin to before the transaction
@@ -89,6 +103,20 @@ class BenchRepository(Repository[Bench]):
             self.update_many(Bench.id.in_(benches), active=active)
 
 
+def _by_shop(rows: Iterable[Row]) -> Mapping[int, list[Row]]:
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["shop_id"]].append(row)
+    return found
+
+
+def _of(model: Any, *order: Any) -> Statement:
+    return Statement(lambda: model.select().where(Among(model.shop, "shops")).order_by(*order))
+
+
+_HOURS = _of(Hours, Hours.weekday, Hours.opens)
+_CLOSURES = _of(Closure, Closure.starts_on, Closure.id)
+_BENCHES_OF = _of(Bench, Bench.id)
 _BENCHES = Statement(lambda: Bench.select(Bench.id).where(Bench.shop == Param("shop"), Bench.active).order_by(Bench.id))
 _LOCK = locking(lambda: Bench.select(Bench.id).where(Bench.shop == Param("shop")).order_by(Bench.id))
 _TAKEN = Statement(

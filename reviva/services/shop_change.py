@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from reviva import clock
 from reviva.database.statement import Row
 from reviva.database.turn import SETTINGS, wait_for_turn
 from reviva.errors import Conflict, known
-from reviva.models import Bench, Closure, Hours, Shop
+from reviva.models import Bench, Shop
 from reviva.paging import ListQuery, Page
 from reviva.repositories.shop import BenchRepository, ClosureRepository, HoursRepository, ShopRepository
 from reviva.services.actor import Actor
@@ -131,31 +131,25 @@ class ShopChangeService:
         )
 
     def _whole(self, shops: Sequence[Row]) -> Sequence[Row]:
-        ids = [shop["id"] for shop in shops]
-        hours = self.hours.some(Hours.shop.in_(ids), order=(Hours.weekday, Hours.opens))
-        closures = self.closures.some(Closure.shop.in_(ids), order=(Closure.starts_on, Closure.id))
-        benches = self.benches.some(Bench.shop.in_(ids))
+        hours, closures, benches = (
+            each.of([shop["id"] for shop in shops]) for each in (self.hours, self.closures, self.benches)
+        )
         return [
             shop
             | {
                 "hours": [
-                    {"weekday": row.weekday, "opens": wall_time(row.opens), "closes": wall_time(row.closes)}
-                    for row in of(hours, shop["id"])
+                    {"weekday": row["weekday"], "opens": wall_time(row["opens"]), "closes": wall_time(row["closes"])}
+                    for row in hours[shop["id"]]
                 ],
                 "closures": [
-                    {"from": iso(row.starts_on), "to": iso(row.ends_on), "reason": row.reason}
-                    | ({"shuts_at": wall_time(row.shuts_at)} if row.shuts_at else {})
-                    for row in of(closures, shop["id"])
+                    {"from": iso(row["starts_on"]), "to": iso(row["ends_on"]), "reason": row["reason"]}
+                    | ({"shuts_at": wall_time(row["shuts_at"])} if row["shuts_at"] else {})
+                    for row in closures[shop["id"]]
                 ],
-                "benches": [{"name": row.name, "active": row.active} for row in of(benches, shop["id"])],
+                "benches": [{"name": row["name"], "active": row["active"]} for row in benches[shop["id"]]],
             }
             for shop in shops
         ]
-
-
-def of(rows: Iterable[Any], shop: int) -> Iterable[Any]:
-    """The rows of one shop."""
-    return (row for row in rows if row.shop_id == shop)
 
 
 def iso(day: date) -> str:
