@@ -27,9 +27,10 @@ from reviva.models import (
     User,
 )
 from reviva.models.booking import OVER, Status
-from reviva.paging import ListQuery
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Filter, Repository
 from reviva.repositories.sorting import Key
+from reviva.repositories.telephone import as_stored
 
 B = Booking
 
@@ -81,6 +82,10 @@ class BookingRepository(Repository[Booking]):
         if len(wanted.sort) == 1 and wanted.sort[0][0] == "status":
             wanted = replace(wanted, sort=(*wanted.sort, ("created_at", wanted.sort[0][1])))
         return super().keys(wanted)
+
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of bookings, found by a telephone number however it is written too."""
+        return super().listed(as_stored(self.database, wanted))
 
     def branches(self, filters: Mapping[str, Any]) -> list[Any]:
         """Each status, where there are several, or else each user who has them, or each shop."""

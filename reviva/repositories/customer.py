@@ -16,8 +16,9 @@ from reviva.identity import email_key
 from reviva.models.booking import Booking, Status
 from reviva.models.customer import Customer
 from reviva.models.notification import Notification
-from reviva.models.shop import Shop
+from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
+from reviva.repositories.telephone import as_stored
 from reviva.words import searchable
 
 C = Customer
@@ -75,6 +76,10 @@ class CustomerRepository(Repository[Customer]):
         """Those of the filters, of customers who are still there."""
         return [*_KEPT, *super().conditions(filters)]
 
+    def listed(self, wanted: ListQuery) -> Page[Row]:
+        """A page of customers, found by a telephone number however it is written too."""
+        return super().listed(as_stored(self.database, wanted))
+
     def one(self, id: int) -> Row | None:
         """One customer as the list shows them, with the shop's notes; None where there is none."""
         return _ONE.first(self.database, id=id)
@@ -103,11 +108,6 @@ class CustomerRepository(Repository[Customer]):
         )  # fmt: skip
         assert row is not None
         return int(row["id"])
-
-    def region(self) -> str:
-        """The country of the first shop: that of numbers which staff type without a prefix."""
-        rows = self.run(Shop.select(Shop.country).order_by(Shop.id).limit(1))
-        return str(rows[0]["country"]) if rows else "GB"
 
     def by_email(self, email: str) -> Customer | None:
         """Whom this address belongs to, or whom they were merged into."""

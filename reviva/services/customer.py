@@ -13,6 +13,7 @@ from reviva.identity import e164, email_key
 from reviva.paging import ListQuery, Page
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.preference import PreferenceRepository
+from reviva.repositories.telephone import region
 from reviva.services.actor import Actor
 from reviva.services.audit import AuditService
 from reviva.services.booking_step import BookingSteps
@@ -43,7 +44,7 @@ class CustomerService:
         Raises `NotFound`, `VersionConflict`, `Conflict` where another customer has the address, and `Invalid`.
         """
         if sent.get("phone"):
-            sent["phone"] = e164(sent["phone"], self.customers.region())
+            sent["phone"] = e164(sent["phone"], region(self.database))
         with self.database.atomic():
             before = self.customers.present(id)
             changed = {name: value for name, value in sent.items() if before[name] != value}

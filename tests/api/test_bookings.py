@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from icalendar import Calendar
@@ -246,6 +247,24 @@ def test_staff_see_and_find_whom_each_booking_is_for_whoever_else_has_the_addres
     references = [each["reference"] for each in (first, second, third)]
     assert [each["reference"] for each in town.ask("technician", "GET", asked).json["items"]] == references
     assert [each["reference"] for each in town.ask("mine", "GET", asked).json["items"]] == [MINE]
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("07400 123456", True), ("+44 7400 123456", True), ("0044-7400-123456", True), ("(07400) 123 456", True),
+        ("+447400123456", True), ("447400123456", True), ("07400 123457", False), ("4474001", True),
+        ("0000 0000 0000 0000 0000", False),
+    ],
+)  # fmt: skip
+def test_who_gave_a_telephone_number_is_found_by_it_however_it_is_written(
+    town: Town, written: str, found: bool
+) -> None:
+    view = book(town, customer={"name": "Ada Lovelace", "email": "ada@example.com", "phone": "+447400123456"})
+    asked = urlencode({"q": written})
+    bookings, customers = (town.ask("technician", "GET", f"/api/{each}?{asked}") for each in ("bookings", "customers"))
+    assert [each["reference"] for each in bookings.json["items"]] == [view["reference"]] * found
+    assert [each["email"] for each in customers.json["items"]] == ["ada@example.com"] * found
 
 
 def test_staff_correct_whom_a_booking_is_for_and_nobody_else_does(town: Town) -> None:
