@@ -28,25 +28,29 @@ def matching(database: Database, model: type[Model], words: list[str], key: Key)
     # Which query is hidden from the planner: it takes each range for half a per cent of the rows.
     has = f"{vector(model._meta.table_name)} @@ (SELECT %s::tsquery)"
     begun = SQL(f"({' OR '.join([has] * len(asked))})", asked) & text
-
-    def made_on(days: Iterable[date]) -> Any:
-        # As two conditions GIN leaps through them, from what meets the one to what meets the other.
-        these = " | ".join(f"'{day_word(day)}'" for day in days)
-        return SQL(f"({has} AND {has})", [" | ".join(f"({query})" for query in asked), these]) & text
-
     often = max(known.having(*words), 1.0)
     passing, collecting = walking(known.rows, often), COLLECTING * often
-    # Of several words, what begins so would be collected for each of all days.
-    by_day = len(words) == 1 and key.descending and key.node is model._meta.fields["created_at"]
     shortcuts: list[Days | Walk] = []
-    if by_day and spanning(often / known.days) < min(passing, collecting):
-        shortcuts.append(Days(made_on, often / known.days))
+    if key.descending and key.node is model._meta.fields["created_at"]:
+        rarest = min(words, key=known.having)
+        few = common_words.queries([rarest], known)
+
+        def made_on(days: Iterable[date]) -> Any:
+            # As two conditions GIN leaps through them, from what meets the one to what meets the other.
+            these = " | ".join(f"'{day_word(day)}'" for day in days)
+            return SQL(f"({has} AND {has})", [" | ".join(f"({query})" for query in few), these]) & text
+
+        # What is not taken apart would be collected for each of all days.
+        looking = spanning(often / known.days, known.having(rarest) / known.days)
+        if len(few) > 1 and looking < min(passing, collecting):
+            shortcuts.append(Days(made_on, often / known.days))
     if passing < collecting:
         shortcuts.append(Walk(text, int(PATIENCE * passing), (SQL("search_text"),)))
     return Found(begun, begun, shortcuts=shortcuts)
 
 
-def spanning(each: float) -> float:
-    """What it takes to find a page on a few days, of which each has so many: as looking at so many rows on a walk."""
+def spanning(each: float, looked_at: float) -> float:
+    """What it takes to find a page on a few days, of which each has so many rows, among so many that are looked at: as
+    looking at so many on a walk."""
     days = span(each, PAGE)
-    return A_SEARCH + A_DAY * days + COLLECTING * days * each
+    return A_SEARCH + (A_DAY + COLLECTING * looked_at) * days
