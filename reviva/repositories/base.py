@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from peewee import SQL, Database, Expression, IntegrityError, Query, chunked, fn
@@ -153,15 +153,16 @@ class Repository(Generic[M]):
         asked = filters.pop("q", None) if self.searched else None
         for condition in self.conditions(filters):
             ids = ids.where(condition)
-        branches = self.branches(filters)
+        fetched = partial(
+            fetch, self.database, lambda: ids, keys, wanted, shape=None if filters else type(self).__qualname__,
+            branches=self.branches(filters),
+        )  # fmt: skip
         if asked is None:
-            found = fetch(self.database, lambda: ids, keys, wanted, branches=branches)
+            found = fetched()
         else:
             words = matching(self.database, self.model, asked, keys[0], not filters and wanted.after is None)
             counted = words.every if words.every is not None and not filters else ids.where(words.counted)
-            found = fetch(
-                self.database, lambda: ids, keys, wanted, counted=lambda: counted, branches=branches, searched=words
-            )
+            found = fetched(counted=lambda: counted, searched=words)
         return replace(found, items=self.shown([row["id"] for row in found.items]))
 
     def shown(self, ids: Sequence[int]) -> list[Row]:

@@ -32,10 +32,10 @@ def fetch(
 ) -> Page[Row]:
     """One page of the select that `build` makes, with `values` for its parameters.
 
-    A `shape` that tells this select from all others lets its statements be compiled once and kept. `counted` makes a
-    select of as many rows, for the total, where there is a better one. `branches` are conditions of which each row
-    meets one: an index that begins with what they tell apart gives each branch in order, not all. What is `searched`
-    for is all collected and sorted, but where a page is likely filled in a quicker way.
+    A `shape` that tells this select from all others lets its statements be compiled once and kept, but for those of a
+    search. `counted` makes a select of as many rows, for the total, where there is a better one. `branches` are
+    conditions of which each row meets one: an index that begins with what they tell apart gives each branch in order,
+    not all. What is `searched` for is all collected and sorted, but where a page is likely filled in a quicker way.
     """
     limit = max(1, min(wanted.limit, MOST))
     numbered = wanted.page is not None
@@ -47,7 +47,7 @@ def fetch(
         way: Walk | Found | None = searched,
     ) -> list[Row]:  # fmt: skip
         nulls = None if place is None else tuple(value is None for value in place)
-        statement = composed(shape, build, keys, nulls, numbered, part, branches, way)
+        statement = composed(None if way else shape, build, keys, nulls, numbered, part, branches, way)
         after = {f"after_{n}": value for n, value in enumerate(place or ())}
         return statement.all(database, **(values or {}), **after, limit=most, offset=offset, most=most + offset)
 
