@@ -39,6 +39,8 @@ def pytest_configure() -> None:
     one what it has hashed."""
     # Servers and commands are started some hundred times: none should compile Reviva and the tests anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # What commands say is read line by line, and on a busy machine any statement may be slow.
+    os.environ.setdefault("REVIVA_SLOW_QUERY_MS", "60000")
     if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
     databases.templates()  # before there are several processes

@@ -45,7 +45,7 @@ def refused(file: Path) -> str:
     """What `reviva serve` says when it does not even start."""
     command = [sys.executable, "-m", "reviva", "serve", "--port", "0", "--database", f"sqlite:///{file}"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("REVIVA_", "DATABASE_URL"))}
-    environment = kept | {"PYTHONPATH": str(ROOT), "REVIVA_SECRET_KEY": "x" * 32}
+    environment = kept | {"REVIVA_SLOW_QUERY_MS": "60000", "PYTHONPATH": str(ROOT), "REVIVA_SECRET_KEY": "x" * 32}
     ended = subprocess.run(
         command, capture_output=True, text=True, timeout=60, env=environment, cwd=file.parent, check=False
     )
