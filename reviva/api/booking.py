@@ -134,7 +134,9 @@ class AvailabilityQuery(Query):
 class BookingFilter(Listing):
     sortable: ClassVar[tuple[str, ...]] = ("created_at", "starts_at", "updated_at", "status", "reference", "total")
 
-    q: Annotated[str, Line(200)] | None = Field(None, description="Words of reference, customer and device.")
+    q: Annotated[str, Line(200)] | None = Field(
+        None, description="Words of reference, customer and device, or a telephone number however it is written."
+    )
     status: Annotated[tuple[Status, ...], Commas()] | None = None
     assigned_to: Annotated[tuple[QueryIdOrNone, ...], Commas()] | None = Field(
         None, description="Numbers of users; `none` for what nobody has yet."

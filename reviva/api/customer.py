@@ -42,7 +42,9 @@ class CustomerAnswer(CustomerSummary):
 class Customers(Listing):
     sortable = ("id", "name", "email", "created_at", "updated_at")
 
-    q: Annotated[str, Line(200)] | None = Field(None, description="Words of name, address or telephone number.")
+    q: Annotated[str, Line(200)] | None = Field(
+        None, description="Words of name or address, or a telephone number however it is written."
+    )
     email: Email | None = None
     phone: Annotated[str, Line(40)] | None = Field(None, description="As E.164.")
     consent: bool | None = None
