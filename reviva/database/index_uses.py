@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _REF = r'(?:"?(?P<{0}alias>\w+)"?\.)?"?(?P<{0}column>[a-z_]\w*)"?'
 _TABLE = re.compile(
@@ -57,8 +58,9 @@ class Reading:
     grouped: bool
 
 
+@lru_cache(maxsize=1024)
 def read(sql: str) -> Reading:
-    """Tables, conditions and order of a statement."""
+    """Tables, conditions and order of a statement. Advice reads each some times: when it looks, and for each plan."""
     aliases: dict[str, str] = {}
     for match in _TABLE.finditer(sql):
         aliases[match["alias"] or match["table"]] = match["table"]
