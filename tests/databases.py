@@ -6,8 +6,9 @@ import atexit
 import fcntl
 import os
 import shutil
+import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
@@ -54,24 +55,33 @@ def _postgres(seeded: bool | None = None) -> Iterator[str]:
 
 
 def templates() -> Path:
-    """The folder of the files that tests copy; the process that first asks for it removes it at its end."""
+    """The folder of what tests copy; it goes with the process that first asks for it, even if that is killed."""
     if "TEMPLATES_OF_TESTS" not in os.environ:
         os.environ["TEMPLATES_OF_TESTS"] = folder = mkdtemp(prefix="reviva-templates-")
-        atexit.register(shutil.rmtree, folder)
+        command = ["sh", "-c", f"read _; rm -rf '{folder}'"]
+        atexit.register(subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True).communicate)
     return Path(os.environ["TEMPLATES_OF_TESTS"])
+
+
+def _once(name: str, make: Callable[[Path], None]) -> Path:
+    """One of the templates, made by the process of a run that first needs it; the others wait until it is there."""
+    path = templates() / name
+    with path.with_suffix(".lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not path.exists():
+            make(path.with_suffix(".new"))
+            path.with_suffix(".new").rename(path)
+    return path
 
 
 @cache
 def _template(backend: str, seeded: bool) -> str:
-    """The file, or the name of the database, that tests copy: the file is made once for all processes of a run."""
+    """The file, or the name of the database on the shared server, that tests copy."""
+    name = "seeded" if seeded else "migrated"
     if backend == "sqlite":
-        path = templates() / ("seeded.db" if seeded else "migrated.db")
-        with path.with_suffix(".lock").open("w") as turn:
-            fcntl.flock(turn, fcntl.LOCK_EX)
-            if not path.exists():
-                _fill(f"sqlite:///{path.with_suffix('.new')}", seeded)
-                path.with_suffix(".new").rename(path)
-        return str(path)
+        return str(_once(f"{name}.db", lambda new: _fill(f"sqlite:///{new}", seeded)))
+    if not os.environ.get("REVIVA_TEST_POSTGRES_URL"):
+        return name
     from tests.postgres import execute, shared_url
 
     name = f"template{uuid.uuid4().hex}"
@@ -79,6 +89,25 @@ def _template(backend: str, seeded: bool) -> str:
     atexit.register(execute, shared_url(), f"DROP DATABASE {name}")
     _fill(urlsplit(shared_url())._replace(path=f"/{name}").geturl(), seeded)
     return name
+
+
+def cluster() -> Path:
+    """The data of a PostgreSQL server that has the databases `migrated` and `seeded`: each process begins its own with
+    a copy. It has its own, as a transaction that goes on in any database of a server is seen in all."""
+    return _once("cluster", _make_cluster)
+
+
+def _make_cluster(folder: Path) -> None:
+    from tests.postgres import Server, execute
+
+    server = Server()
+    try:
+        for name, template in (("migrated", "template1"), ("seeded", "migrated")):
+            execute(server.url(), f"CREATE DATABASE {name} TEMPLATE {template}")
+            _fill(server.url(name), name == "seeded")
+        server.keep(folder)
+    finally:
+        server.remove()
 
 
 def _fill(url: str, seeded: bool) -> None:

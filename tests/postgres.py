@@ -41,10 +41,11 @@ def unprivileged_user() -> str | None:
 class Server:
     """A PostgreSQL on a port of 127.0.0.1 with its data in a temporary folder; superuser postgres, no password.
 
-    `binaries` is another server's folder of programs than the wheel's; a standby follows its `primary`.
+    `binaries` is another server's folder of programs than the wheel's; a standby follows its `primary`; `data` are
+    what another left with `keep`, to begin with a copy of them.
     """
 
-    def __init__(self, binaries: Path | None = None, primary: Server | None = None) -> None:
+    def __init__(self, binaries: Path | None = None, primary: Server | None = None, data: Path | None = None) -> None:
         self._binaries = binaries or utils.POSTGRES_VERSIONS[utils.TARGET_POSTGRES_VERSION]
         self._user = unprivileged_user()
         self.folder = Path(tempfile.mkdtemp(prefix="reviva-postgres-"))
@@ -55,6 +56,8 @@ class Server:
         self._data = self.folder / "data"
         if primary:
             self._run("pg_basebackup", "-d", primary.url(), "-D", str(self._data), "-R", "--no-sync", "-c", "fast")
+        elif data:
+            subprocess.run(["cp", "-a", data, self._data], check=True)
         else:
             self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync", "-D", str(self._data))
         self.port = free_port()
@@ -118,6 +121,11 @@ class Server:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGCONT)
 
+    def keep(self, folder: Path) -> None:
+        """Stop it, and move its data to a folder that is not there yet."""
+        self.stop()
+        self._data.rename(folder)
+
     def remove(self) -> None:
         """Stop it and delete its data."""
         self._guard.communicate()
@@ -132,7 +140,9 @@ def shared_url() -> str:
     """The server that all tests of this process share; they don't stop it."""
     if url := os.environ.get("REVIVA_TEST_POSTGRES_URL"):
         return url
-    server = Server()
+    from tests.databases import cluster  # which needs what is here
+
+    server = Server(data=cluster())
     atexit.register(server.remove)
     return server.url()
 

@@ -12,10 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reviva.database import migration
-from reviva.database.connection import connected
-from reviva.services.seeding import SeedingService
-from tests import ledger, pgbouncer, postgres
+from tests import databases, ledger, pgbouncer, postgres
 from tests.pgbouncer import PgBouncer
 from tests.postgres import execute
 from tests.server import Server, running
@@ -37,7 +34,7 @@ OURS = "FROM pg_stat_activity WHERE application_name = 'reviva'"
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[postgres.Server]:
-    server = postgres.Server()
+    server = postgres.Server(data=databases.cluster())
     yield server
     server.remove()
 
@@ -45,10 +42,6 @@ def database() -> Iterator[postgres.Server]:
 @pytest.fixture(scope="module")
 def template(database: postgres.Server) -> str:
     """A database with the catalog and the first shop, to be copied."""
-    execute(database.url(), "CREATE DATABASE seeded")
-    with connected(database.url("seeded")) as seeded:
-        migration.up(seeded)
-        SeedingService(seeded).seed()
     ledger.add_benches(database.url("seeded"), BENCHES)
     return "seeded"
 
