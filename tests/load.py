@@ -6,7 +6,7 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from peewee import SQL, Database
+from peewee import SQL, Database, chunked
 
 from reviva import clock
 from reviva.database import statement
@@ -38,7 +38,7 @@ from reviva.models.booking import Status
 from reviva.models.summary import Measure
 from reviva.paging import ListQuery
 from reviva.repositories.audit import AuditRepository
-from reviva.repositories.base import BATCH, columns
+from reviva.repositories.base import BATCH, filled
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.figure import FigureRepository, figure
@@ -194,9 +194,8 @@ def run(database: Database, query: Any) -> None:
 
 def many(database: Database, model: Any, rows: list[dict[str, Any]]) -> None:
     """Inserts rows that name the same fields."""
-    filled = [columns(model(**row)) for row in rows]
-    for start in range(0, len(filled), BATCH):
-        statement.insert(database, model, filled[start : start + BATCH])
+    for batch in chunked(rows, BATCH):
+        statement.insert(database, model, [filled(model, row) for row in batch])
 
 
 def _user(n: int) -> dict[str, Any]:
