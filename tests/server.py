@@ -29,6 +29,8 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("REVIVA_", "DATABASE_URL"))}
         self.environment = kept | {f"REVIVA_{name.upper()}": value for name, value in settings.items()}
         self.environment["PYTHONPATH"] = str(ROOT)
+        self.line: Any = requests
+        """What requests go through: each through a connection of its own, or a `Session` that keeps one."""
         self._log = folder / f"serve-{self.port}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,9 +79,10 @@ class Server:
         return self.process.wait(40)
 
     def request(self, method: str, path: str, token: str | None = None, **more: Any) -> requests.Response:
-        """One request on a connection of its own; `token` is the bearer's."""
+        """One request; `token` is the bearer's."""
         headers = more.pop("headers", {}) | ({"Authorization": f"Bearer {token}"} if token else {})
-        return requests.request(method, self.url + path, timeout=30, headers=headers, **more)
+        answer: requests.Response = self.line.request(method, self.url + path, timeout=30, headers=headers, **more)
+        return answer
 
     def get(self, path: str, token: str | None = None, **query: Any) -> Any:
         """The JSON of an answer that must be 200."""

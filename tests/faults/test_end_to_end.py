@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import requests
+
 from tests import ledger
 from tests.repairs import Record, records
 from tests.server import Server, running
@@ -75,7 +77,7 @@ class Customer:
 
 def test_real_repairs_are_found_priced_booked_and_counted(new_url: Callable[..., str], tmp_path: Path) -> None:
     brought, url = records(), new_url(migrated=False)
-    with running(tmp_path, database_url=url, rate_limit="off") as server:
+    with running(tmp_path, database_url=url, rate_limit="off") as server, requests.Session() as server.line:
         ledger.add_benches(url, 5)  # besides the three it starts with: these are the repairs of years
         customer, booked, missed = Customer(server), {}, []
         for n, record in enumerate(brought):
