@@ -30,7 +30,7 @@ from reviva.models.booking import OVER, Status
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Filter, Repository
 from reviva.repositories.sorting import Key
-from reviva.repositories.telephone import as_stored
+from reviva.repositories.telephone import searched
 
 B = Booking
 
@@ -85,7 +85,7 @@ class BookingRepository(Repository[Booking]):
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of bookings, found by a telephone number however it is written too."""
-        return super().listed(as_stored(self.database, wanted))
+        return searched(self.database, wanted, super().listed)
 
     def branches(self, filters: Mapping[str, Any]) -> list[Any]:
         """Each status, where there are several, or else each user who has them, or each shop."""

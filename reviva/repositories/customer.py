@@ -18,7 +18,7 @@ from reviva.models.customer import Customer
 from reviva.models.notification import Notification
 from reviva.paging import ListQuery, Page
 from reviva.repositories.base import Repository
-from reviva.repositories.telephone import as_stored
+from reviva.repositories.telephone import searched
 from reviva.words import searchable
 
 C = Customer
@@ -78,7 +78,7 @@ class CustomerRepository(Repository[Customer]):
 
     def listed(self, wanted: ListQuery) -> Page[Row]:
         """A page of customers, found by a telephone number however it is written too."""
-        return super().listed(as_stored(self.database, wanted))
+        return searched(self.database, wanted, super().listed)
 
     def one(self, id: int) -> Row | None:
         """One customer as the list shows them, with the shop's notes; None where there is none."""

@@ -254,6 +254,7 @@ def test_staff_see_and_find_whom_each_booking_is_for_whoever_else_has_the_addres
     [
         ("07400 123456", True), ("+44 7400 123456", True), ("0044-7400-123456", True), ("(07400) 123 456", True),
         ("+447400123456", True), ("447400123456", True), ("07400 123457", False), ("4474001", True),
+        ("4474001234", True), ("0740012345", True),
         ("0000 0000 0000 0000 0000", False),
     ],
 )  # fmt: skip
