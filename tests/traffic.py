@@ -59,9 +59,8 @@ class Traffic:
 
     server: Server
     clients: int = 50
-    pause: float = 0.3
-    """Seconds that a customer thinks before the next thing, about. Without, they keep the machine so busy that it shows
-    in every time which is measured."""
+    pause: float = 0.0
+    """Seconds that a customer thinks before the next thing, about."""
     requests: list[Answered] = field(default_factory=list)
     told: dict[str, Told] = field(default_factory=dict)
     """By Idempotency-Key."""

@@ -161,7 +161,7 @@ class Repository(Generic[M]):
             found = fetched()
         else:
             words = matching(self.database, self.model, asked, keys[0], not filters and wanted.after is None)
-            counted = words.every if words.every is not None and not filters else ids.where(words.counted)
+            counted = words.every if words.every is not None and not filters else ids.where(words.condition)
             found = fetched(counted=lambda: counted, searched=words)
         return replace(found, items=self.shown([row["id"] for row in found.items]))
 

@@ -78,9 +78,8 @@ def _read(database: Database, table: str) -> Common:
         [f"{table}_words", table],
     ).fetchone()
     rows, days, words, shares = row or (0.0, None, None, None)
-    return Common(
-        rows, days or 0.0, dict(zip(words or (), shares or (), strict=False))
-    )  # behind the shares are their bounds
+    shared = dict(zip(words or (), shares or (), strict=False))  # behind the shares are their bounds
+    return Common(rows, days or 0.0, shared)
 
 
 def queries(words: Iterable[str], known: Common) -> list[str]:

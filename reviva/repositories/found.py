@@ -30,12 +30,9 @@ class Shortcut(Protocol):
 
 
 class Found(NamedTuple):
-    """The same rows in three ways."""
+    """The rows that match."""
 
-    chosen: Any
-    """Their condition, to show a page of them."""
-    counted: Any
-    """Their condition, to count those of them that meet others too."""
+    condition: Any
     every: Select | None = None
     """Their ids, where all of them are known without a look at the table."""
     shortcuts: Sequence[Shortcut] = ()
@@ -66,7 +63,7 @@ class Near(NamedTuple):
 
     def rows(self, read: Read, limit: int, skipped: int) -> list[Row]:
         """The known ones."""
-        rows = read(way=Found(self.condition, self.condition))
+        rows = read(way=Found(self.condition))
         return rows if len(rows) > limit and self.are_first(rows[-1]["sort_0"]) else []
 
 
@@ -91,8 +88,7 @@ class Days(NamedTuple):
 
     def _until(self, newest: datetime, count: int) -> Found:
         last = newest.astimezone(UTC).date()
-        condition = self.condition(last - timedelta(n) for n in range(count))
-        return Found(condition, condition)
+        return Found(self.condition(last - timedelta(n) for n in range(count)))
 
 
 def span(each: float, most: int) -> int:

@@ -67,7 +67,7 @@ class Listing:
 
     def _collected(self, found: Found) -> Any:
         # What has an OFFSET is not merged into what asks it: no planner walks through a list to sort it.
-        every = self._narrowed(self.build()).where(found.chosen).select_extend(*self._sorted_by).offset(0)
+        every = self._narrowed(self.build()).where(found.condition).select_extend(*self._sorted_by).offset(0)
         return self._sorted_again(every)
 
     def _merged(self) -> Any:

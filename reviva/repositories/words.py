@@ -17,7 +17,7 @@ def matching(database: Database, model: type[Model], text: str, key: Key, whole:
     """
     words = asked(text)
     if not words:
-        return Found(SQL("1 = 0"), SQL("1 = 0"))
+        return Found(SQL("1 = 0"))
     if backend(database) == "sqlite":
         return words_sqlite.matching(database, model, words, key, whole)
     return words_postgresql.matching(database, model, words, key)

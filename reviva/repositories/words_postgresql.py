@@ -46,11 +46,11 @@ def matching(database: Database, model: type[Model], words: list[str], key: Key)
             shortcuts.append(Days(made_on, often / known.days))
     if passing < collecting:
         shortcuts.append(Walk(text, int(PATIENCE * passing), (SQL("search_text"),)))
-    return Found(begun, begun, shortcuts=shortcuts)
+    return Found(begun, shortcuts=shortcuts)
 
 
-def spanning(each: float, looked_at: float) -> float:
-    """What it takes to find a page on a few days, of which each has so many rows, among so many that are looked at: as
+def spanning(each: float, passed: float) -> float:
+    """What it takes to find a page on a few days, of which each has so many rows, among so many that are passed: as
     looking at so many on a walk."""
     days = span(each, PAGE)
-    return A_SEARCH + (A_DAY + COLLECTING * looked_at) * days
+    return A_SEARCH + (A_DAY + COLLECTING * passed) * days

@@ -41,7 +41,7 @@ def matching(database: Database, model: type[Model], words: list[str], by: Key, 
     ids = known(begun)
     these = Select([SQL("json_each(?)", [orjson.dumps(ids).decode()])], [SQL("value")])
     if len(ids) < KNOWN:
-        return Found(key.in_(these), key.in_(these), these)
+        return Found(key.in_(these), these)
     every, end = _having(model, _beginning(words)), ids[-1]
     (last,) = database.execute_sql(f"SELECT MAX(id) FROM {model._meta.table_name}").fetchone()
     often = KNOWN * last / (last + 1 - end if descending else end)
@@ -53,7 +53,7 @@ def matching(database: Database, model: type[Model], words: list[str], by: Key, 
         shortcuts.append(Near(condition, lambda at: others.first(database, at=at, end=end) is None))
     if passing < COLLECTING * often:
         shortcuts.append(Walk(_walked(model, these, end, by, text, exact), int(PATIENCE * passing)))
-    return Found(key.in_(every), key.in_(every), every, shortcuts)
+    return Found(key.in_(every), every, shortcuts)
 
 
 def _walked(model: type[Model], these: Select, end: int, by: Key, text: Any, exact: bool) -> Any:

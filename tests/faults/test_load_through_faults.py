@@ -22,6 +22,7 @@ from tests.waiting import until
 LONG = os.environ.get("REVIVA_TEST_LONG") == "1"
 WORKERS, CONNECTIONS = 2, 20
 PAUSE = 0.0 if LONG else 0.3
+"""Seconds. Without it the customers keep a machine that runs other tests so busy that this is measured as healing."""
 HEALING = 2.0
 """Seconds after the database's return in which requests may still fail."""
 BENCHES = 60
