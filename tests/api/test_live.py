@@ -17,7 +17,7 @@ from reviva.models.user import Role
 from reviva.realtime import hub, session
 from reviva.services import live
 from tests.api.people import MINE, THEIRS, Town, build_town
-from tests.live import Deaf, Front, listen, listening
+from tests.live import Deaf, Ear, Front, listen, listening
 from tests.people import COMMAND
 from tests.waiting import until
 
@@ -50,6 +50,37 @@ def ended(town: Town, front: Front) -> list[tuple[int, str]]:
     until(lambda: not front.live.hub.listeners)
     front.live.register.flush()
     return [(row["close_code"], row["close_reason"]) for row in rows(town)]
+
+
+def said_and_answered(ear: Ear) -> None:
+    ear.send('{"type": "ping"}')
+    assert ear.next()["type"] == "live.pong"
+
+
+NextPing = Callable[[Ear], None]
+
+
+@pytest.fixture
+def next_ping(front: Front, travel: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> NextPing:
+    """Moves the clock to when every socket is pinged; returns when the one that is given has answered."""
+    asked: list[session.Websocket] = []
+    ping = session.Websocket.ping
+
+    def noted(websocket: session.Websocket) -> None:
+        ping(websocket)
+        asked.append(websocket)
+
+    monkeypatch.setattr(session.Websocket, "ping", noted)
+
+    def pinged(ear: Ear) -> None:
+        said_and_answered(ear)  # what its last ping was for is over: from now on it is due again
+        asked.clear()
+        travel(seconds=session.PING)
+        for listener in list(front.live.hub.listeners):
+            listener.wake.set()
+        until(lambda: any(websocket.pong_received for websocket in asked))
+
+    return pinged
 
 
 def test_everybody_hears_what_they_may_see_and_nothing_else(town: Town, front: Front) -> None:
@@ -197,15 +228,16 @@ def test_a_customer_who_became_another_is_let_in_anew(town: Town, front: Front) 
     assert ear.end() == 4401
 
 
-def test_a_client_that_does_not_answer_pings_is_gone_and_its_row_says_so(town: Town) -> None:
-    with listening(town.services, ping=0.05) as front:
-        deaf = Deaf(front.url, str(town.token(MINE)))
-        awake = listen(front.url, town.token("mine"))
-        until(lambda: len(front.live.hub.listeners) == 1)  # the one that answers
-        awake.close()
-        assert deaf.end() == 4408
-        assert ended(town, front)[0] == (4408, "pings were not answered")
-        assert (rows(town)[0]["reference"], rows(town)[1]["email"]) == (MINE, "mine@example.com")
+def test_a_client_that_does_not_answer_pings_is_gone_and_its_row_says_so(
+    town: Town, front: Front, next_ping: NextPing
+) -> None:
+    deaf, awake = Deaf(front.url, str(town.token(MINE))), listen(front.url, town.token("mine"))
+    until(lambda: len(front.live.hub.listeners) == 2)
+    until(lambda: len(front.live.hub.listeners) == 1, pause=lambda: next_ping(awake))
+    awake.close()
+    assert deaf.end() == 4408
+    assert ended(town, front)[0] == (4408, "pings were not answered")
+    assert (rows(town)[0]["reference"], rows(town)[1]["email"]) == (MINE, "mine@example.com")
 
 
 def test_how_a_socket_ended_is_soon_noted_by_itself(town: Town, front: Front) -> None:
@@ -244,23 +276,14 @@ def test_who_talks_too_much_is_cut_off(town: Town, front: Front) -> None:
     assert ended(town, front)[0] == (1008, "too many messages")
 
 
-def test_who_stays_for_long_may_go_on_talking(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, ping = threading.Event(), session.Websocket.ping
-
-    def counted(websocket: session.Websocket) -> None:
-        asked.set()
-        ping(websocket)
-
-    monkeypatch.setattr(session.Websocket, "ping", counted)
-    with listening(town.services, ping=0.3) as front:
-        ear = listen(front.url, town.token(MINE))
-        for _ in range(3):
-            for _ in range(session.MOST_HEARD // 2):
-                ear.send('{"type": "ping"}')
-                assert ear.next()["type"] == "live.pong"
-            asked.clear()
-            assert asked.wait(5)
-        ear.close()
+def test_who_stays_for_long_may_go_on_talking(town: Town, front: Front, next_ping: NextPing) -> None:
+    ear = listen(front.url, town.token(MINE))
+    for _ in range(5):
+        for _ in range(session.MOST_HEARD // 2):
+            said_and_answered(ear)
+        next_ping(ear)
+    ear.close()
+    assert ended(town, front)[0][0] == 1000
 
 
 def test_a_ping_tells_from_where_to_come_back(town: Town, front: Front) -> None:
