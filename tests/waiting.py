@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Late(AssertionError):
+    """What was promised took too long, be it ours or a busy machine's fault: pytest tries such a test again (see
+    pyproject.toml), and it must hold then."""
+
+
+@contextmanager
+def in_real_time() -> Iterator[None]:
+    """What is asserted inside depends on how fast the machine is, too."""
+    try:
+        yield
+    except AssertionError as missed:
+        raise Late(str(missed)) from missed
 
 
 def until(
@@ -15,6 +30,7 @@ def until(
     """
     began = time.monotonic()
     while not condition():
-        assert time.monotonic() - began < seconds, "it did not happen in time"
+        if time.monotonic() - began > seconds:
+            raise Late(f"it did not happen in {seconds} s")
         pause()
     return time.monotonic() - began

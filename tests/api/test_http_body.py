@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Demo
+from tests.waiting import in_real_time
 
 GOOD: dict[str, Any] = {
     "customer": {"name": "Ada", "email": "ada@example.com"},
@@ -149,7 +150,8 @@ def test_half_a_body_is_408_and_the_connection_ends(demo: Demo) -> None:
     before = time.monotonic()
     answer = demo.raw(HEAD + b'Content-Length: 100\r\n\r\n{"half":')
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert time.monotonic() - before < 3
+    with in_real_time():
+        assert time.monotonic() - before < 3
 
 
 def test_a_dripping_body_does_not_stretch_the_deadline(demo: Demo) -> None:
@@ -170,7 +172,8 @@ def test_fifty_half_sent_bodies_block_nobody(demo: Demo) -> None:
     with ExitStack() as stack:
         for _ in range(50):
             stack.enter_context(closing(demo.connect())).sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
-        assert demo.get("/api/hello").elapsed.total_seconds() < 0.5
+        with in_real_time():
+            assert demo.get("/api/hello").elapsed.total_seconds() < 0.5
 
 
 def test_an_optional_body_may_be_left_out(demo: Demo) -> None:

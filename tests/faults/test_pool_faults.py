@@ -14,7 +14,7 @@ from reviva.database.pool import PooledPostgres
 from reviva.errors import DatabaseUnavailable
 from tests.postgres import Server, execute, free_port
 from tests.proxy import Proxy
-from tests.waiting import until
+from tests.waiting import in_real_time, until
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,8 @@ def test_a_restart_between_two_requests_goes_unnoticed(server: Server, pool: Poo
 def test_a_crash_between_two_requests_is_healed_within_2_s(server: Server, pool: PooledPostgres) -> None:
     server.stop("immediate")
     server.start()
-    assert until(lambda: answers(pool)) < 2
+    with in_real_time():
+        assert until(lambda: answers(pool)) < 2
 
 
 def test_while_the_server_is_away_callers_are_told_soon_and_it_is_noticed_when_it_is_back(
@@ -76,11 +77,13 @@ def test_while_the_server_is_away_callers_are_told_soon_and_it_is_noticed_when_i
     began = time.monotonic()
     with pytest.raises(DatabaseUnavailable):
         ask(pool)
-    assert time.monotonic() - began < 3.5
+    with in_real_time():
+        assert time.monotonic() - began < 3.5
     assert pool.statistics().away
     server.start()
-    assert until(lambda: not pool.statistics().away) < 2
-    assert until(lambda: pool.statistics().idle >= 2) < 2
+    with in_real_time():
+        assert until(lambda: not pool.statistics().away) < 2
+        assert until(lambda: pool.statistics().idle >= 2) < 2
     assert ask(pool) == 1
 
 
@@ -127,9 +130,11 @@ def test_a_black_hole_bounds_every_wait_and_heals(pool: PooledPostgres, proxy: P
         thread.join(15)
     assert len(results) == 10
     assert not any(answered for answered, _ in results)
-    assert max(took for _, took in results) < 3 + 2 + 1
+    with in_real_time():
+        assert max(took for _, took in results) < 3 + 2 + 1
     proxy.resume()
-    assert until(lambda: answers(pool)) < 2
+    with in_real_time():
+        assert until(lambda: answers(pool)) < 2
     until(lambda: pool.statistics().open == pool.statistics().idle <= 5)
 
 
@@ -137,9 +142,11 @@ def test_a_frozen_server_does_not_keep_the_check_for_ever(server: Server, pool: 
     with server.frozen():
         began = time.monotonic()
         pool.places.check()
-        assert time.monotonic() - began < 2 * 2 + 1
+        with in_real_time():
+            assert time.monotonic() - began < 2 * 2 + 1
         assert pool.statistics().idle == 0
-    assert until(lambda: answers(pool)) < 2
+    with in_real_time():
+        assert until(lambda: answers(pool)) < 2
 
 
 def test_a_cut_network_breaks_only_who_uses_it_at_that_moment(pool: PooledPostgres, proxy: Proxy) -> None:
@@ -167,7 +174,8 @@ def test_without_a_keeper_connecting_is_tried_until_the_deadline() -> None:
     began = time.monotonic()
     with pytest.raises(DatabaseUnavailable) as told:
         pool.connect()
-    assert 0.4 < time.monotonic() - began < 1.5
+    with in_real_time():
+        assert 0.4 < time.monotonic() - began < 1.5
     assert isinstance(told.value.__cause__, Exception)
     assert pool.statistics().errors_total > 2
 
@@ -193,7 +201,8 @@ def test_terminating_every_session_again_and_again_leaks_nothing(server: Server,
     stop.set()
     for thread in threads:
         thread.join()
-    assert len(done) > 100
+    with in_real_time():
+        assert len(done) > 100
     until(lambda: pool.statistics().in_use == 0)
     assert all(ask(pool) == 1 for _ in range(20))
     sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'reviva'"
@@ -248,7 +257,8 @@ def test_a_silent_host_is_passed_over_within_the_timeout(server: Server, proxy: 
     pool = PooledPostgres(f"postgresql://postgres@{dead},127.0.0.1:{server.port}/postgres")
     began = time.monotonic()
     assert ask(pool) == 1
-    assert time.monotonic() - began < 5
+    with in_real_time():
+        assert time.monotonic() - began < 5
     pool.stop(1)
 
 
