@@ -6,10 +6,10 @@ import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from peewee import SQL, Database, chunked
+from peewee import SQL, Database
 
 from reviva import clock
-from reviva.database import statement
+from reviva.database import bulk
 from reviva.database.ddl import backend
 from reviva.database.statistics import analyze
 from reviva.models import (
@@ -38,7 +38,7 @@ from reviva.models.booking import Status
 from reviva.models.summary import Measure
 from reviva.paging import ListQuery
 from reviva.repositories.audit import AuditRepository
-from reviva.repositories.base import BATCH, filled
+from reviva.repositories.base import filled
 from reviva.repositories.booking import BookingRepository
 from reviva.repositories.customer import CustomerRepository
 from reviva.repositories.figure import FigureRepository, figure
@@ -194,8 +194,7 @@ def run(database: Database, query: Any) -> None:
 
 def many(database: Database, model: Any, rows: list[dict[str, Any]]) -> None:
     """Inserts rows that name the same fields."""
-    for batch in chunked(rows, BATCH):
-        statement.insert(database, model, [filled(model, row) for row in batch])
+    bulk.add(database, model, [filled(model, row) for row in rows])
 
 
 def _user(n: int) -> dict[str, Any]:

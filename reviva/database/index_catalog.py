@@ -48,6 +48,20 @@ def scans(database: Database) -> dict[str, int]:
 
 def referrers(database: Database) -> list[tuple[str, str, str]]:
     """Table and column of each foreign key, and the table that it refers to."""
+    if backend(database) == "postgresql":
+        # peewee asks the information schema, table by table, which takes a hundred times as long.
+        found: list[tuple[str, str, str]] = database.execute_sql(
+            """
+            SELECT t.relname, a.attname, r.relname
+            FROM pg_constraint AS c
+            JOIN pg_class AS t ON t.oid = c.conrelid
+            JOIN pg_class AS r ON r.oid = c.confrelid
+            JOIN pg_attribute AS a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
+            WHERE c.contype = 'f' AND t.relnamespace = current_schema()::regnamespace
+            ORDER BY 1, 2
+            """
+        ).fetchall()
+        return found
     return [
         (table, key.column, key.dest_table) for table in tables(database) for key in database.get_foreign_keys(table)
     ]

@@ -55,24 +55,28 @@ class _Postgres:
 
     def _explained(self, sql: str) -> dict[str, Any] | None:
         text, count = numbered(runnable(sql, "%s", self._values))
-        with suppress(peewee.PeeweeException), self._attempt():
-            self._run(f"PREPARE advice AS {text}")
-            given = f"({', '.join(['NULL'] * count)})" if count else ""
-            ((found,),) = self._run(f"EXPLAIN (FORMAT JSON) EXECUTE advice{given}")
-            self._run("DEALLOCATE advice")
+        given = f"({', '.join(['NULL'] * count)})" if count else ""
+        with suppress(peewee.PeeweeException):
+            asked = f"PREPARE advice AS {text}; EXPLAIN (FORMAT JSON) EXECUTE advice{given}"
+            ((found,),) = self._attempt(asked, "DEALLOCATE advice; ")
             root: dict[str, Any] = found[0]["Plan"]
             return root
         return None
 
-    @contextmanager
-    def _attempt(self) -> Iterator[None]:
-        """What is wrong, a column that was not one, must not end the transaction."""
-        self._run("SAVEPOINT advice")
+    def _attempt(self, sql: str, end: str = "") -> Any:
+        """Runs statements, and another at the end, after `_begin`. What is wrong with one, a column that was not one,
+        must not end the transaction. There are a thousand attempts: two messages for each, and no savepoint within
+        another, which would make every statement slower."""
         try:
-            yield
+            found = self._run(sql)
         except peewee.PeeweeException:
-            self._run("ROLLBACK TO advice")
+            self._run("ROLLBACK TO advice; DEALLOCATE ALL")
             raise
+        self._run(f"{end}RELEASE advice; SAVEPOINT advice")
+        return found
+
+    def _begin(self) -> None:
+        self._run("SAVEPOINT advice")
 
     def _run(self, sql: str) -> Any:
         cursor = self._database.execute_sql(sql.replace("%", "%%"))
@@ -87,6 +91,7 @@ class _Hypothetical(_Postgres):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._made: dict[str, tuple[int, str]] = {}
+        self._begin()
 
     def plan(self, sql: str) -> Plan | None:
         found = super().plan(sql)
@@ -96,9 +101,8 @@ class _Hypothetical(_Postgres):
         return Plan(found.cost, frozenset(ours.get(name, name) for name in found.indexes))
 
     def add(self, candidate: Candidate, name: str) -> None:
-        made = "SELECT indexrelid::bigint, indexname FROM hypopg_create_index(%s)"
-        with self._attempt():
-            ((oid, theirs),) = self._database.execute_sql(made, (candidate.ddl(name),)).fetchall()
+        ddl = candidate.ddl(name).replace("'", "''")
+        ((oid, theirs),) = self._attempt(f"SELECT indexrelid::bigint, indexname FROM hypopg_create_index('{ddl}')")
         self._made[name] = (int(oid), theirs)
 
     def drop(self, name: str) -> None:
@@ -146,6 +150,7 @@ class _Copied(_Postgres):
                 for value in some:
                     self._values[table, column, how] = "'" + value.replace("'", "''").replace("%", "%%") + "'"
         there = indexes(database, "pg_my_temp_schema()")
+        self._begin()
         for table in self._growth:
             self._grow(table, *(index.name for index in there if index.table == table and index.where))
         self._real = {index.name: real.get(index._replace(name=""), index.name) for index in there}
@@ -155,12 +160,11 @@ class _Copied(_Postgres):
         return found and Plan(found.cost, frozenset(self._real.get(name, name) for name in found.indexes))
 
     def add(self, candidate: Candidate, name: str) -> None:
-        with self._attempt():
-            self._run(candidate.ddl(name))
+        self._attempt(candidate.ddl(name))
         self._grow(candidate.table, name)
 
     def drop(self, name: str) -> None:
-        self._run(f"DROP INDEX pg_temp.{name}")
+        self._attempt(f"DROP INDEX pg_temp.{name}")
 
     def size(self, candidate: Candidate, name: str) -> int:
         ((size,),) = self._run(f"SELECT pg_relation_size('pg_temp.{name}')")
@@ -169,12 +173,14 @@ class _Copied(_Postgres):
     def _grow(self, table: str, *made: str) -> None:
         """Lets the planner believe in as many rows of a table and of new indexes as it is judged at, and in as many
         that vacuum has seen."""
-        # Before PostgreSQL 18 only a superuser may: others are judged as they are.
-        with suppress(peewee.PeeweeException), self._attempt():
-            visible = f"relpages * {self._visible.get(table, 0):f}"
-            self._run(self._tell.format(name=table, rows=self._judged[table], visible=visible))
-            for name in made:  # a partial one has a number of its own
-                self._run(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}", visible=0))
+        visible = f"relpages * {self._visible.get(table, 0):f}"
+        told = [self._tell.format(name=table, rows=self._judged[table], visible=visible)]
+        for name in made:  # a partial one has a number of its own
+            told.append(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}", visible=0))
+        with suppress(
+            peewee.PeeweeException
+        ):  # before PostgreSQL 18 only a superuser may: others are judged as they are
+            self._attempt("; ".join(told))
 
 
 _VALUES = f"""

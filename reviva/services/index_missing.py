@@ -127,10 +127,14 @@ class Missing:
 
 def _begins(index: LiveIndex, candidate: Candidate) -> bool:
     """Whether an index that is there does all that the candidate would, and so it would be a duplicate."""
-    begins = index.columns[: len(candidate.columns)] == candidate.columns
+    if (index.table, index.method) != (candidate.table, "btree"):
+        return False
+    if index.columns[: len(candidate.columns)] != candidate.columns:
+        return False
     present = f"{candidate.names()[0]} IS NOT NULL"  # what is not stands together at one end of it
-    where = {candidate.where, " AND ".join(each for each in candidate.where.split(" AND ") if each != present)}
-    return begins and index.where in where and (index.table, index.method) == (candidate.table, "btree")
+    return index.where in (
+        candidate.where, " AND ".join(each for each in candidate.where.split(" AND ") if each != present)
+    )  # fmt: skip
 
 
 def _saving(asked: Asked) -> float:
