@@ -3,6 +3,7 @@ enough."""
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -377,6 +378,27 @@ def test_an_endpoint_that_hangs_holds_up_no_other(services: Services, other: Rec
     assert tell(WebhookDispatcher(services, transport())) == 3
     assert {taken.path.partition("to=")[2] for taken in other.taken} == {"good"}
     assert {row.status for row in deliveries(services, WebhookDelivery.endpoint == good)} == {S.SENT}
+
+
+def test_where_another_was_quicker_the_next_endpoint_is_looked_at(
+    services: Services, other: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick, slow = (services.webhooks.add(COMMAND, f"{other.url}&to={n}")["id"] for n in ("quick", "slow"))
+    happens(services)
+    services.webhook_deliveries.fan_out()
+    rows = services.webhook_deliveries.rows
+    waiting = rows.waiting
+
+    def overtaken(now: datetime) -> list[int]:
+        found = waiting(now)
+        assert rows.claim(quick, now, now + LEASE)
+        return found
+
+    monkeypatch.setattr(rows, "waiting", overtaken)
+    monkeypatch.setattr(random, "shuffle", list.sort)
+    claimed = services.webhook_deliveries.claim()
+    assert claimed is not None
+    assert claimed["endpoint_id"] == slow
 
 
 def test_a_killed_senders_delivery_is_taken_over_under_the_same_id(
