@@ -45,7 +45,7 @@ def prepare(settings: Settings) -> list[str]:
 
 def build(settings: Settings) -> Application:
     """In each worker: its services and the application over them."""
-    # After the fork: the metrics' files belong to one process, and gevent's waiting to one loop.
+    # After the fork: gevent's waiting belongs to one loop.
     from reviva.api.app import create_app
     from reviva.api.metrics import LiveMetrics
     from reviva.database import green
@@ -81,5 +81,9 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
     def listening(port: int) -> None:
         pages = "staff: /staff, booking page: /book, API: /api/docs, health: /readyz"
         click.echo(f"Reviva listens on http://{shown}:{port} ({pages})")
+
+    # Before there are workers, so that they share its memory and start at once. It opens nothing but the metrics' files,
+    # of which prometheus_client gives each process its own.
+    import reviva.api.app  # noqa: F401
 
     return server.run(settings, build, listening)
