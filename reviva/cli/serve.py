@@ -82,7 +82,7 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
         pages = "staff: /staff, booking page: /book, API: /api/docs, health: /readyz"
         click.echo(f"Reviva listens on http://{shown}:{port} ({pages})")
 
-    # Before there are workers, so that they share its memory and start at once. It opens nothing but the metrics' files,
+    # Before there are workers, so that they share its memory and start at once. Nothing is opened but metrics' files,
     # of which prometheus_client gives each process its own.
     import reviva.api.app  # noqa: F401
 
