@@ -25,8 +25,8 @@ Message = dict[str, Any]
 class Front:
     """A port of this process: each connection is one request, served in a thread of its own."""
 
-    def __init__(self, services: Services, send_buffer: int = 0, **how: Any) -> None:
-        services.sockets = self.live = Live(services.live, **how)
+    def __init__(self, services: Services, send_buffer: int = 0) -> None:
+        services.sockets = self.live = Live(services.live)
         self.app = create_app(services)
         self._listener = socket.create_server(("127.0.0.1", 0))
         if send_buffer:
@@ -69,9 +69,9 @@ class Front:
 
 
 @contextmanager
-def listening(services: Services, **how: Any) -> Iterator[Front]:
+def listening(services: Services, send_buffer: int = 0) -> Iterator[Front]:
     """The application at a port, with live events going on."""
-    front = Front(services, **how)
+    front = Front(services, send_buffer)
     front.live.start()
     try:
         yield front

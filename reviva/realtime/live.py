@@ -9,7 +9,7 @@ from typing import Any, Final
 from reviva.errors import RevivaError
 from reviva.realtime.hub import Hub, Listener, Measures
 from reviva.realtime.register import Register
-from reviva.realtime.session import PING, Session, Websocket
+from reviva.realtime.session import Session, Websocket
 from reviva.realtime.tailer import Tailer
 from reviva.realtime.wire import Wire
 from reviva.services.live import Close, LiveService
@@ -33,11 +33,10 @@ class Unmeasured:
 class Live:
     """`serve` returns when its socket is at its end, which `drain` brings about for all of them."""
 
-    def __init__(self, service: LiveService, measures: Measures | None = None, ping: float = PING) -> None:
+    def __init__(self, service: LiveService, measures: Measures | None = None) -> None:
         self.measures = measures or Unmeasured()
         self.service, self.hub = service, Hub(self.measures)
         self.tailer, self.register = Tailer(service, self.hub), Register(service, self.hub)
-        self._ping = ping
 
     def start(self) -> None:
         """Begins in the background; after any fork."""
@@ -70,7 +69,7 @@ class Live:
             self.measures.opened()
             try:
                 websocket = Websocket(environ, Wire(environ["gunicorn.socket"], listener.wake), listener.wake)
-                close = Session(websocket, listener, self.hub, self.service, self._ping).run()
+                close = Session(websocket, listener, self.hub, self.service).run()
             except RevivaError as problem:
                 close = Close(problem.status, problem.title)
                 raise

@@ -93,9 +93,8 @@ class Websocket(Server):  # type: ignore[misc]  # the library has no types
 class Session:
     """Tells a listener what it missed and then what happens, until one of the two sides ends it."""
 
-    def __init__(self, websocket: Websocket, listener: Listener, hub: Hub, live: LiveService, ping: float) -> None:
+    def __init__(self, websocket: Websocket, listener: Listener, hub: Hub, live: LiveService) -> None:
         self.websocket, self.listener, self.hub, self.live = websocket, listener, hub, live
-        self._ping = ping
         self._heard = 0
         self._told = listener.since or 0
 
@@ -137,7 +136,7 @@ class Session:
 
     def _talk(self) -> Close:
         listener, websocket = self.listener, self.websocket
-        due = clock.monotonic() + self._ping
+        due = clock.monotonic() + PING
         while True:
             listener.wake.clear()
             while listener.inbox and not listener.closing:
@@ -152,7 +151,7 @@ class Session:
                 if not websocket.pong_received:
                     return SILENT
                 websocket.ping()
-                due, self._heard = clock.monotonic() + self._ping, 0
+                due, self._heard = clock.monotonic() + PING, 0
             listener.wake.wait(max(0.0, due - clock.monotonic()))
 
     def _say(self, text: str) -> None:
