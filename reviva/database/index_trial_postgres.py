@@ -70,7 +70,10 @@ class _Postgres:
         try:
             found = self._run(sql)
         except peewee.PeeweeException:
-            self._run("ROLLBACK TO advice; DEALLOCATE ALL")
+            self._run("ROLLBACK TO advice")
+            # What was prepared outlives that; others are the connection's.
+            for (name,) in self._run("SELECT name FROM pg_prepared_statements WHERE name = 'advice'"):
+                self._run(f"DEALLOCATE {name}")
             raise
         self._run(f"{end}RELEASE advice; SAVEPOINT advice")
         return found

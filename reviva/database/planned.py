@@ -97,7 +97,9 @@ class Planned(Monitored):
                     cursor.execute("SELECT pg_backend_pid()")
                     plans.direct = cursor.fetchone()[0] == connection.info.backend_pid
                 if plans.direct:
-                    cursor.execute(f"SAVEPOINT plan; {prepare}; RELEASE plan" if inside else prepare)
+                    if inside:  # by itself: of a message that can't be read nothing is done
+                        cursor.execute("SAVEPOINT plan")
+                    cursor.execute(f"{prepare}; RELEASE plan" if inside else prepare)
                     given = ", ".join(["%s"] * (next(places) - 1))
                     plans.runs[sql] = f"EXECUTE {name} ({given})" if given else f"EXECUTE {name}"
             except psycopg2.Error as problem:

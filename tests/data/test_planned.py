@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import peewee
@@ -9,9 +10,9 @@ import pytest
 from peewee import fn
 
 from reviva import clock
-from reviva.database import planned
+from reviva.database import index_trial_postgres, planned
 from reviva.database.pool import PooledPostgres
-from reviva.database.statement import Among, Param, Statement, insert_late
+from reviva.database.statement import Among, Kept, Param, Statement, insert_late
 from reviva.database.units import retrying
 from reviva.models import Throttle, User
 from reviva.repositories.user import UserRepository
@@ -88,6 +89,15 @@ def test_what_can_not_be_planned_is_asked_as_it_is_and_harms_no_transaction(data
         RENAMED.run(database, name="kept", email="ann")
         for _ in range(3):
             assert add.all(database, a=1, b=-2) == [{"sum": 3}]
+    assert names(database) == ["kept", "ben"]
+
+
+def test_what_is_no_statement_with_places_for_values_harms_no_transaction_either(database: Any) -> None:
+    """A literal of a type must be there when the statement is read."""
+    with database.atomic():
+        RENAMED.run(database, name="kept", email="ann")
+        for _ in range(3):
+            assert database.execute_sql(Kept("SELECT DATE %s"), ("2026-01-02",)).fetchone() == (date(2026, 1, 2),)
     assert names(database) == ["kept", "ben"]
 
 
@@ -186,6 +196,17 @@ def test_what_fails_for_another_reason_is_planned_the_next_time(database: Any) -
     assert plans(database) == []
     assert names(database) == ["ann", "ben"]
     assert len(plans(database)) == 1
+
+
+def test_advice_on_indexes_leaves_a_connection_its_plans(database: Any) -> None:
+    for _ in range(3):
+        names(database)
+    with index_trial_postgres.trial(database, {"user_account": 2}, {"user_account"}, ()) as place:
+        assert place.plan("SELECT nothing FROM user_account") is None
+        assert place.plan("SELECT id FROM user_account WHERE DATE %s < created_at") is None
+        assert place.plan("SELECT id FROM user_account WHERE id = %s") is not None
+    assert len(plans(database)) == 1
+    assert names(database) == ["ann", "ben"]
 
 
 def test_what_goes_with_the_commit_is_planned_too_and_comes_with_it_or_not_at_all(database: Any) -> None:
