@@ -122,8 +122,23 @@ def test_what_is_over_is_delivered_once_more_under_the_same_id(town: Town, other
     assert tell(town) == 1
     assert {taken.id for taken in other.taken} == {delivery["message"]}
     assert len(other.taken) == 2
+    audited = town.ask("manager", "GET", "/api/audit?entity=webhook&action=webhook.retry").json["items"]
+    changed = [{"delivery": delivery["id"], "status": status} for status in ("sent", "queued")]
+    assert [[row["before"], row["after"]] for row in audited] == [changed]
     elsewhere = made(town)["id"]
     assert town.ask("manager", "POST", path.replace(f"webhooks/{id}/", f"webhooks/{elsewhere}/")).status == 404
+
+
+def test_nothing_more_is_sent_to_an_endpoint_that_is_disabled(town: Town, other: Receiver) -> None:
+    path = f"/api/webhooks/{made(town, url=other.url)['id']}"
+    delivery = town.ask("manager", "POST", f"{path}/test").json
+    tell(town)
+    assert town.ask("manager", "PATCH", path, {"active": False}).status == 200
+    for asked in ("test", f"deliveries/{delivery['id']}/retry"):
+        refused = town.ask("manager", "POST", f"{path}/{asked}")
+        assert (refused.status, refused.json["detail"]) == (409, "This webhook is disabled.")
+    tell(town)
+    assert len(other.taken) == 1
 
 
 def test_a_renewed_secret_is_told_once_and_verifies(town: Town, other: Receiver) -> None:
@@ -136,7 +151,8 @@ def test_a_renewed_secret_is_told_once_and_verifies(town: Town, other: Receiver)
     told = Webhook(secret).verify(other.taken[0].body, other.taken[0].headers)
     assert (told["type"], told["data"]) == ("webhook.test", {"webhook": new["id"]})
     audit = town.ask("manager", "GET", "/api/audit?entity=webhook")
-    assert audit.json["items"][1]["action"] == "webhook.renew_secret"
+    renewed = audit.json["items"][1]
+    assert (renewed["action"], renewed["after"]) == ("webhook.renew_secret", {"secret": "***"})
     assert secret.removeprefix("whsec_") not in audit.body.decode()
 
 
