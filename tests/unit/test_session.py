@@ -62,6 +62,6 @@ def test_a_ping_does_not_skip_what_waits(since: int | None, waiting: bool, last:
     if waiting:
         listener.tell(Message(7, "booking:RV-AAAA2222", '{"id": 7}'))
     client = Client(listener)
-    assert Session(cast(Any, client), listener, hub, cast(Any, Missed()), 25).run() == LEAVING
+    assert Session(cast(Any, client), listener, hub, cast(Any, Missed())).run() == LEAVING
     assert [each["id"] for each in client.told] == [*([4, 5] if since else []), *([7] if waiting else []), last]
     assert client.ends == [LEAVING]
