@@ -79,6 +79,7 @@ class _Postgres:
         return found
 
     def _begin(self) -> None:
+        """Keeps what was done until now, whatever becomes of the attempts that follow."""
         self._run("SAVEPOINT advice")
 
     def _run(self, sql: str) -> Any:
@@ -180,9 +181,8 @@ class _Copied(_Postgres):
         told = [self._tell.format(name=table, rows=self._judged[table], visible=visible)]
         for name in made:  # a partial one has a number of its own
             told.append(self._tell.format(name=name, rows=f"reltuples * {self._growth[table]:f}", visible=0))
-        with suppress(
-            peewee.PeeweeException
-        ):  # before PostgreSQL 18 only a superuser may: others are judged as they are
+        # Before PostgreSQL 18 only a superuser may: others are judged as they are.
+        with suppress(peewee.PeeweeException):
             self._attempt("; ".join(told))
 
 
