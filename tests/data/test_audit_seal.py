@@ -40,7 +40,7 @@ def services(database: Database) -> Services:
     write(services, SEALED - 1)
     with database.atomic():
         ada = services.customers.customers.find_or_make("ada@example.com", "Ada", None, "en")
-        services.audit.record(COMMAND, "customer.change", "customer", ada, after={"name": "Ada", "phone": "+44"})
+        services.audit.record(COMMAND, "customer.change", "customer", ada, after={"name": "Ada Lee", "phone": "+44"})
     services.audit_seal.seal()
     write(services, FRESH)
     return services
@@ -367,9 +367,9 @@ def test_the_database_itself_refuses_to_rewrite(services: Services, sql: str) ->
 
 def test_the_newest_rows_come_first_with_their_personal_values(services: Services) -> None:
     rows = services.audit.list(ListQuery(filters={"entity": "customer"})).items
-    assert [row["after"] for row in rows] == [{"name": "Ada", "phone": "+44"}]
+    assert [row["after"] for row in rows] == [{"name": "Ada Lee", "phone": "+44"}]
     stored = services.database.execute_sql(f"SELECT after FROM audit WHERE id = {SEALED}").fetchone()[0]
-    assert "Ada" not in stored
+    assert "Ada Lee" not in stored
     assert "+44" not in stored
 
 
@@ -378,7 +378,7 @@ def test_what_is_personal_can_be_erased_by_us_and_the_chain_is_whole(services: S
     for _ in range(2):
         with database.atomic():
             services.audit.forget(rows.about("customer", ["1"]))
-        assert "Ada" not in str(database.execute_sql("SELECT * FROM audit").fetchall())
+        assert "Ada Lee" not in str(database.execute_sql("SELECT * FROM audit").fetchall())
         (row,) = services.audit.list(ListQuery(filters={"entity": "customer"})).items
         assert row["after"] == {"name": "(personal)", "phone": "(personal)"}
         assert services.audit_seal.verify().ok
