@@ -45,7 +45,6 @@ def prepare(settings: Settings) -> list[str]:
 
 def build(settings: Settings) -> Application:
     """In each worker: its services and the application over them."""
-    # After the fork: gevent's waiting belongs to one loop.
     from reviva.api.app import create_app
     from reviva.api.metrics import LiveMetrics
     from reviva.database import green
@@ -54,7 +53,7 @@ def build(settings: Settings) -> Application:
     from reviva.notifications.webhook_dispatcher import WebhookDispatcher
     from reviva.realtime.live import Live
 
-    green.install()
+    green.install()  # after the fork: gevent's waiting belongs to one loop
     services = Services(settings, open_pool(settings))
     services.sockets = Live(services.live, LiveMetrics())
     services.drivers += [Dispatcher(services), WebhookDispatcher(services), services.sockets]

@@ -105,8 +105,8 @@ class _Hypothetical(_Postgres):
         return Plan(found.cost, frozenset(ours.get(name, name) for name in found.indexes))
 
     def add(self, candidate: Candidate, name: str) -> None:
-        ddl = candidate.ddl(name).replace("'", "''")
-        ((oid, theirs),) = self._attempt(f"SELECT indexrelid::bigint, indexname FROM hypopg_create_index('{ddl}')")
+        made = f"SELECT indexrelid::bigint, indexname FROM hypopg_create_index({quoted(candidate.ddl(name))})"
+        ((oid, theirs),) = self._attempt(made)
         self._made[name] = (int(oid), theirs)
 
     def drop(self, name: str) -> None:
@@ -152,7 +152,7 @@ class _Copied(_Postgres):
             asked = [value for value, part in zip(values or (), parts or (), strict=True) if few and part >= RAREST]
             for how, some in (("=", asked[-1:]), ("<", (bounds or ())[:1])):
                 for value in some:
-                    self._values[table, column, how] = "'" + value.replace("'", "''").replace("%", "%%") + "'"
+                    self._values[table, column, how] = quoted(value).replace("%", "%%")
         there = indexes(database, "pg_my_temp_schema()")
         self._begin()
         for table in self._growth:
@@ -205,6 +205,11 @@ _TELL = """
 _TELL_AS_SUPERUSER = (
     "UPDATE pg_class SET reltuples = {rows}, relallvisible = {visible} WHERE oid = 'pg_temp.\"{name}\"'::regclass"
 )
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def numbered(sql: str) -> tuple[str, int]:

@@ -66,8 +66,9 @@ def test_a_restart_between_two_requests_goes_unnoticed(server: Server, pool: Poo
 def test_a_crash_between_two_requests_is_healed_within_2_s(server: Server, pool: PooledPostgres) -> None:
     server.stop("immediate")
     server.start()
+    took = until(lambda: answers(pool))
     with in_real_time():
-        assert until(lambda: answers(pool)) < 2
+        assert took < 2
 
 
 def test_while_the_server_is_away_callers_are_told_soon_and_it_is_noticed_when_it_is_back(
@@ -81,9 +82,12 @@ def test_while_the_server_is_away_callers_are_told_soon_and_it_is_noticed_when_i
         assert time.monotonic() - began < 3.5
     assert pool.statistics().away
     server.start()
+    took = until(lambda: not pool.statistics().away)
     with in_real_time():
-        assert until(lambda: not pool.statistics().away) < 2
-        assert until(lambda: pool.statistics().idle >= 2) < 2
+        assert took < 2
+    took = until(lambda: pool.statistics().idle >= 2)
+    with in_real_time():
+        assert took < 2
     assert ask(pool) == 1
 
 
@@ -133,8 +137,9 @@ def test_a_black_hole_bounds_every_wait_and_heals(pool: PooledPostgres, proxy: P
     with in_real_time():
         assert max(took for _, took in results) < 3 + 2 + 1
     proxy.resume()
+    took = until(lambda: answers(pool))
     with in_real_time():
-        assert until(lambda: answers(pool)) < 2
+        assert took < 2
     until(lambda: pool.statistics().open == pool.statistics().idle <= 5)
 
 
@@ -145,8 +150,9 @@ def test_a_frozen_server_does_not_keep_the_check_for_ever(server: Server, pool: 
         with in_real_time():
             assert time.monotonic() - began < 2 * 2 + 1
         assert pool.statistics().idle == 0
+    took = until(lambda: answers(pool))
     with in_real_time():
-        assert until(lambda: answers(pool)) < 2
+        assert took < 2
 
 
 def test_a_cut_network_breaks_only_who_uses_it_at_that_moment(pool: PooledPostgres, proxy: Proxy) -> None:

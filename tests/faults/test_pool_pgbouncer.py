@@ -91,8 +91,9 @@ def test_a_restart_of_the_server_behind_it_heals(server: Server, pool: PooledPos
 
     assert answers()
     server.restart()
+    took = until(answers)
     with in_real_time():
-        assert until(answers) < 2 + 1  # PgBouncer itself tries once a second
+        assert took < 2 + 1  # PgBouncer itself tries once a second
 
 
 def test_units_go_on_over_a_restart(server: Server, pool: PooledPostgres) -> None:
